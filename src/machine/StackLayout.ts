@@ -1,0 +1,82 @@
+import { join } from "node:path";
+
+/** The embedded servers' ports, by the name under which `ports.json` remembers them. */
+export const PORT_NAMES = [
+  "etcd",
+  "etcd-peer",
+  "kube-apiserver",
+  "kube-controller-manager",
+  "vault",
+  "vault-cluster",
+  "redis",
+  "git",
+  "argocd-repo-server",
+  "argocd-repo-server-metrics",
+  "argocd-controller-metrics",
+] as const;
+
+export type PortName = (typeof PORT_NAMES)[number];
+
+/**
+ * Where everything of one stack lies below its state folder (`.dayzero/<stack>`, mode 0700).
+ *
+ * Processes run with this folder as their working directory, so configuration refers to these paths relative to it.
+ */
+export class StackLayout {
+  readonly directory: string;
+
+  constructor(directory: string) {
+    this.directory = directory;
+  }
+
+  /** Administrator's kubeconfig; holds no credential, its `exec` mints one in memory. */
+  get kubeconfig(): string {
+    return join(this.directory, "kubeconfig");
+  }
+
+  get ports(): string {
+    return join(this.directory, "ports.json");
+  }
+
+  /** Held by whoever changes the stack from this machine. */
+  get lock(): string {
+    return join(this.directory, "stack.lock");
+  }
+
+  /** CA and leaf certificates of one authority (`etcd`, `kubernetes`, `platform`): `ca.crt`, `ca.key`, `<leaf>.crt`, `<leaf>.key`. */
+  pki(authority: string, file: string): string {
+    return join(this.directory, "pki", authority, file);
+  }
+
+  /** Configuration file of a process. */
+  etc(file: string): string {
+    return join(this.directory, "etc", file);
+  }
+
+  /** What belongs to a running process: pid file, specification, socket. */
+  run(file: string): string {
+    return join(this.directory, "run", file);
+  }
+
+  data(process: string): string {
+    return join(this.directory, "data", process);
+  }
+
+  log(process: string): string {
+    return join(this.directory, "logs", `${process}.log`);
+  }
+
+  /** The empty HOME of every child process. */
+  get home(): string {
+    return join(this.directory, "home");
+  }
+
+  /** Sealed unseal shares, sealed root token while it exists, local age identity. */
+  vault(file: string): string {
+    return join(this.directory, "vault", file);
+  }
+
+  repository(name: string): string {
+    return join(this.directory, "git", `${name}.git`);
+  }
+}
