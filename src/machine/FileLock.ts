@@ -138,8 +138,9 @@ async function sweep(path: string): Promise<void> {
   for (const name of await readdir(dirname(path))) {
     if (!name.startsWith(prefix)) continue;
     const rest = name.slice(prefix.length);
-    const draftPid = /^(\d+)-[0-9a-f]{16}\.new$/.exec(rest)?.[1];
-    const abandoned = draftPid !== undefined ? !processExists(Number(draftPid)) : /^[0-9a-f]{16}$/.test(rest);
+    const draftPid = /^(?:[0-9a-f]{16}\.)*(\d+)-[0-9a-f]{16}\.new$/.exec(rest)?.[1];
+    const isGuard = /^[0-9a-f]{16}(\.[0-9a-f]{16})*$/.test(rest);
+    const abandoned = draftPid !== undefined ? !processExists(Number(draftPid)) : isGuard;
     if (abandoned) await unlink(`${dirname(path)}/${name}`).catch(() => undefined);
   }
 }
@@ -163,6 +164,7 @@ async function isAlive(holder: LockHolder): Promise<boolean> {
   const here = await machine();
   if (holder.host === here.host && holder.boot !== here.boot) return false;
   if (holder.boot !== here.boot || holder.namespace !== here.namespace) return true;
+  if (here.boot === "" && holder.host !== here.host) return true;
   return processExists(holder.pid) && (await startOf(holder.pid)) === holder.started;
 }
 
@@ -191,7 +193,9 @@ export async function startOf(pid: number): Promise<string | undefined> {
     const fields = stat?.slice(stat.lastIndexOf(")") + 2).split(" ");
     return fields === undefined || /^[ZXx]$/.test(fields[0] ?? "") ? undefined : fields[19];
   }
-  const ps = promisify(execFile)("ps", ["-o", "lstart=", "-p", String(pid)], { env: { LC_ALL: "C", TZ: "UTC", PATH: "/bin:/usr/bin" } });
+  const ps = promisify(execFile)("ps", ["-o", "lstart=", "-p", String(pid)], {
+    env: { LC_ALL: "C", TZ: "UTC", PATH: "/bin:/usr/bin" },
+  });
   return ps.then(({ stdout }) => stdout.trim() || undefined).catch(() => undefined);
 }
 

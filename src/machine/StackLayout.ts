@@ -58,6 +58,26 @@ export class StackLayout {
     return join(this.directory, "run", file);
   }
 
+  /** Names the process that holds it: written by that process before it becomes the server. */
+  pidFile(process: string): string {
+    return this.run(`${process}.pid`);
+  }
+
+  /** What a process is meant to run as; written before it is started. */
+  processSpec(process: string): string {
+    return this.run(`${process}.json`);
+  }
+
+  /** Socket of the identity broker. */
+  get identitySocket(): string {
+    return this.run("identity.sock");
+  }
+
+  /** Marks of the files that the stack's program declares; a mark outlives a crash between it and its file. */
+  owned(kind: string): string {
+    return join(this.directory, "owned", kind);
+  }
+
   data(process: string): string {
     return join(this.directory, "data", process);
   }

@@ -50,8 +50,11 @@ export interface Resource<Inputs, Live extends object> {
   readonly inputs: ZodType<Inputs>;
   /** Deterministic identity: a rerun finds what a crash left behind. */
   identify(inputs: Inputs): string;
-  /** What exists under this identity; `undefined` when nothing does. Throws when it exists but is not the stack's own, or is broken. */
-  read(id: string, ctx: Context): Promise<Live | undefined>;
+  /**
+   * What exists under this identity; `undefined` when nothing does. Throws when it exists but is not the stack's own, or is broken.
+   * `desired` is for what only the system itself can compare (a server-side dry run); a plan with unknown inputs reads without it.
+   */
+  read(id: string, ctx: Context, desired?: Inputs): Promise<Live | undefined>;
   /** Pure. Equal inputs and live state give no change. */
   plan(live: Live | undefined, desired: Inputs): Change[];
   /** Makes the changes; safe to run again after SIGKILL at any point. Returns what is then live, ready for use. */

@@ -1,0 +1,48 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { DayzeroError } from "../config/DayzeroError.ts";
+import type { RepositoryChoice } from "../config/StackSpec.ts";
+import type { StackLayout } from "../machine/StackLayout.ts";
+import { writeFileAtomic } from "../machine/writeFileAtomic.ts";
+
+const schema = z.strictObject({
+  source: z.string().optional(),
+  branch: z.string().optional(),
+  path: z.string().optional(),
+});
+
+/** Where a stack remembers what `up` was told on the command line. */
+export function stackMemoryFile(layout: StackLayout): string {
+  return join(layout.directory, "stack.json");
+}
+
+/** What an earlier `up` was told; empty when there was none. Throws `STACK_FILE_UNREADABLE` when the file is not ours. */
+export async function recallChoice(layout: StackLayout): Promise<RepositoryChoice> {
+  const file = stackMemoryFile(layout);
+  let text: string;
+  try {
+    text = await readFile(file, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return {};
+    throw error;
+  }
+  try {
+    const { source, branch, path } = schema.parse(JSON.parse(text));
+    return {
+      ...(source === undefined ? {} : { source }),
+      ...(branch === undefined ? {} : { branch }),
+      ...(path === undefined ? {} : { path }),
+    };
+  } catch (cause) {
+    throw new DayzeroError("STACK_FILE_UNREADABLE", `cannot read what was remembered of the stack in ${file}`, {
+      cause,
+      hint: "remove the file and name the repository with --repo once more",
+    });
+  }
+}
+
+/** Written before anything acts on it. */
+export async function rememberChoice(layout: StackLayout, choice: RepositoryChoice): Promise<void> {
+  await writeFileAtomic(stackMemoryFile(layout), `${JSON.stringify(choice, undefined, 2)}\n`);
+}

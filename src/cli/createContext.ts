@@ -1,0 +1,83 @@
+import { readFile } from "node:fs/promises";
+import { DayzeroError } from "../config/DayzeroError.ts";
+import type { KubernetesClient } from "../clients/KubernetesClient.ts";
+import type { VaultClient } from "../clients/VaultClient.ts";
+import type { Secret } from "../credentials/Secret.ts";
+import type { PortName, StackLayout } from "../machine/StackLayout.ts";
+import type { Context } from "../resources/Resource.ts";
+
+export interface ContextOptions {
+  readonly stack: string;
+  readonly layout: StackLayout;
+  readonly dryRun: boolean;
+  readonly signal: AbortSignal;
+  readonly program: readonly [node: string, entry: string];
+  /** Paths by tool name; a tool that is not among them cannot be asked for. */
+  readonly tools: ReadonlyMap<string, string>;
+  /** Content of `--identity FILE`. */
+  readonly identity?: Secret;
+  readonly narrate: (message: string) => void;
+}
+
+/** What one run uses of the world. Clients are made when first asked for and shared; `close` ends their connections. */
+export function createContext(options: ContextOptions): { context: Context; close(): void } {
+  const { layout, tools } = options;
+  const clients = new Set<{ close(): unknown }>();
+  let admin: Promise<KubernetesClient> | undefined;
+  const kubernetes = () => {
+    admin ??= import("../resources/cluster/adminKubernetesClient.ts")
+      .then(({ adminKubernetesClient }) => adminKubernetesClient(layout))
+      .then((client) => {
+        clients.add(client);
+        return client;
+      })
+      .catch((error: unknown) => {
+        // Not remembered: what it is made from may come later in the run.
+        admin = undefined;
+        throw error;
+      });
+    return admin;
+  };
+  const now = () => new Date();
+  const memory = new Map(options.identity === undefined ? [] : [["age-identity", options.identity]]);
+  const vault = async () => {
+    const [{ operatorVaultClient }, address] = await Promise.all([
+      import("../resources/vault/operatorVaultClient.ts"),
+      vaultAddress(layout),
+    ]);
+    // Its sessions are shorter than a run may be, so it is asked each time and keeps them itself.
+    const client: VaultClient = await operatorVaultClient({ layout, address, memory, kubernetes, now });
+    clients.add(client);
+    return client;
+  };
+  const context: Context = {
+    stack: options.stack,
+    directory: layout.directory,
+    dryRun: options.dryRun,
+    signal: options.signal,
+    now,
+    tool(name) {
+      if (name === "dayzero") return options.program;
+      const path = tools.get(name);
+      if (path !== undefined) return [path];
+      throw new DayzeroError("TOOL_UNKNOWN", `no pinned tool is called ${JSON.stringify(name)}`, {
+        hint: `known are ${[...tools.keys()].join(", ")}`,
+      });
+    },
+    narrate: options.narrate,
+    kubernetes,
+    vault,
+    memory,
+  };
+  return {
+    context,
+    close() {
+      for (const client of clients) client.close();
+    },
+  };
+}
+
+async function vaultAddress(layout: StackLayout): Promise<string> {
+  const ports = JSON.parse(await readFile(layout.ports, "utf8")) as Partial<Record<PortName, number>>;
+  return `https://127.0.0.1:${ports.vault}`;
+}

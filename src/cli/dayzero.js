@@ -1,0 +1,62 @@
+#!/usr/bin/env node
+// Plain JavaScript, read by any Node: turns on the compile cache, and goes on in the pinned Node where this one cannot strip types.
+import { spawn } from "node:child_process";
+import module from "node:module";
+import { homedir } from "node:os";
+import { dirname, join } from "node:path";
+
+/**
+ * The pinned Node of this platform, an optional dependency of the package.
+ *
+ * @returns {string | undefined}
+ */
+function pinnedNode() {
+  const require = module.createRequire(import.meta.url);
+  try {
+    return join(dirname(require.resolve(`node-${process.platform}-${process.arch}/package.json`)), "bin", "node");
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Goes on in another Node, as if it were this process: same streams, same signals, same end.
+ *
+ * @param {string} node
+ */
+function continueIn(node) {
+  const child = spawn(node, process.argv.slice(1), { stdio: ["inherit", "inherit", "inherit", "ipc"] });
+  // A terminal signals the whole group, so the child has had its SIGINT; the others are sent to this process alone.
+  process.on("SIGINT", () => undefined);
+  for (const signal of /** @type {const} */ (["SIGTERM", "SIGHUP"])) process.on(signal, () => child.kill(signal));
+  child.on("error", (error) => {
+    process.stderr.write(`dayzero: cannot start ${node}: ${error.message}\n`);
+    process.exit(1);
+  });
+  child.on("exit", (code, signal) => {
+    if (signal === null) process.exit(code ?? 1);
+    process.removeAllListeners(signal);
+    process.kill(process.pid, signal);
+  });
+}
+
+if (process.features.typescript) {
+  module.enableCompileCache?.(join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "dayzero", "compile"));
+  if (process.channel) {
+    // Started by continueIn(): when that process is killed, this one dies with it.
+    process.on("disconnect", () => process.kill(process.pid, "SIGKILL"));
+    process.channel.unref();
+  }
+  const { main } = await import("./main.ts");
+  await main(process.argv);
+} else {
+  const node = pinnedNode();
+  if (node === undefined) {
+    process.stderr.write(
+      `dayzero: Node ${process.version} cannot run TypeScript and the pinned Node is not installed\n`,
+    );
+    process.stderr.write("hint: run npm ci without --omit=optional, or use Node 24 or later\n");
+    process.exit(1);
+  }
+  continueIn(node);
+}

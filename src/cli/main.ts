@@ -1,0 +1,177 @@
+import { fileURLToPath } from "node:url";
+import { Command, CommanderError, Option } from "commander";
+import { DayzeroError } from "../config/DayzeroError.ts";
+import { EXIT, EXIT_CODES_HELP, type ExitCode, exitCodeOf, Interrupted } from "./exitCodes.ts";
+import type { Outcome, Run } from "./Run.ts";
+
+interface OutputOptions {
+  readonly json?: boolean;
+  readonly debug?: boolean;
+  /** False with --no-color. */
+  readonly color: boolean;
+}
+
+type Action<Options> = (run: Run, stack: string, options: Options) => Promise<Outcome>;
+
+/** The command line. Reads `process`, runs one command, prints its outcome and exits: nothing else does any of these. */
+export async function main(argv: readonly string[]): Promise<void> {
+  let exitCode: ExitCode = EXIT.ok;
+
+  const perform = async (output: OutputOptions, work: (run: Run) => Promise<Outcome>) => {
+    exitCode = await performCommand(argv, output, work);
+  };
+  const command = <Options>(name: string, description: string, load: () => Promise<Action<Options & OutputOptions>>) =>
+    outputOptions(program.command(`${name} [stack]`).description(description))
+      .addOption(new Option("--state <dir>", "folder of the stacks' state").default(".dayzero"))
+      .action((stack: string | undefined, options: Options & OutputOptions) =>
+        perform(options, async (run) => (await load())(run, stack ?? "local", options)),
+      );
+
+  const program = new Command("dayzero")
+    .description("From nothing to GitOps, with no secret made by hand.")
+    .addHelpText("after", EXIT_CODES_HELP)
+    .exitOverride()
+    .configureOutput({ outputError: () => undefined });
+
+  stackOptions(
+    command(
+      "up",
+      "converge the stack, from nothing or from whatever exists now",
+      async () => (await import("./commands/up.ts")).up,
+    ),
+  );
+  stackOptions(
+    command("plan", "show every change that up would make", async () => (await import("./commands/plan.ts")).plan),
+  );
+  command(
+    "status",
+    "show processes, controller, revision and credentials",
+    async () => (await import("./commands/status.ts")).status,
+  );
+  command("down", "remove what the stack made, and nothing else", async () => (await import("./commands/down.ts")).down)
+    .option("--yes", "do not ask")
+    .option("--delete-repository", "remove the repository even when it holds commits of your own");
+  outputOptions(program.command("tools").description("find, download or build the pinned tools"))
+    .addOption(mirrorOption())
+    .action((options: OutputOptions & { mirror?: string }) =>
+      perform(options, async (run) => (await import("./commands/tools.ts")).tools(run, options)),
+    );
+
+  outputOptions(program.command("serve <part>", { hidden: true }))
+    .option("--directory <dir>", "state folder of the stack", ".")
+    .action((part: string, options: OutputOptions & { directory: string }) =>
+      perform(options, async (run) => (await import("./commands/serve.ts")).serve(run, part, options.directory)),
+    );
+  outputOptions(program.command("credential <kind> [subject]", { hidden: true }))
+    .option("--directory <dir>", "state folder of the stack", ".")
+    .action((kind: string, subject: string | undefined, options: OutputOptions & { directory: string }) =>
+      perform({ ...options, json: false }, async (run) =>
+        (await import("./commands/credential.ts")).credential(run, kind, subject, options.directory),
+      ),
+    );
+
+  try {
+    for (const one of program.commands) one.exitOverride().configureOutput({ outputError: () => undefined });
+    if (argv.length <= 2) program.outputHelp();
+    else await program.parseAsync(argv);
+  } catch (error) {
+    exitCode = await reportUsage(argv, error);
+  }
+  process.exit(exitCode);
+}
+
+function outputOptions(command: Command): Command {
+  return command
+    .option("--json", "print the result as JSON")
+    .option("--debug", "print stack traces of errors")
+    .option("--no-color", "print no colours");
+}
+
+function stackOptions(command: Command): Command {
+  return command
+    .option("--repo <path|url>", "your own repository (remembered); without it a scaffold is made")
+    .option("--branch <name>", "branch to reconcile")
+    .option("--path <folder>", "folder of the repository to reconcile")
+    .option("--identity <file>", "age identity that opens the sealed Vault")
+    .addOption(mirrorOption());
+}
+
+function mirrorOption(): Option {
+  return new Option("--mirror <folder|url>", "where to fetch tools from instead of their publishers");
+}
+
+async function performCommand(
+  argv: readonly string[],
+  output: OutputOptions,
+  work: (run: Run) => Promise<Outcome>,
+): Promise<ExitCode> {
+  const { createNarrator, createPaint } = await import("./narrator/createNarrator.ts");
+  const environment = Object.fromEntries(
+    Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  );
+  const json = output.json === true;
+  const color = output.color && !environment.NO_COLOR && process.stderr.isTTY === true && environment.TERM !== "dumb";
+  const live = process.stderr.isTTY === true && !json && environment.TERM !== "dumb";
+  const narrator = await createNarrator({ stderr: process.stderr, live, color });
+  const interruption = interruptible((message) => narrator.tell({ kind: "note", message }));
+  try {
+    const { exitCode, ...result } = await work({
+      environment,
+      workingDirectory: process.cwd(),
+      program: [process.execPath, fileURLToPath(new URL("dayzero.js", import.meta.url))],
+      projectDirectory: fileURLToPath(new URL("../../", import.meta.url)),
+      narrator,
+      signal: interruption,
+      confirm: process.stdin.isTTY && process.stderr.isTTY && !json ? confirmOnTerminal : undefined,
+    });
+    narrator.close();
+    process.stdout.write(json ? `${JSON.stringify(result.json)}\n` : result.text);
+    return exitCode;
+  } catch (caught) {
+    // Whatever broke because of the interruption is not the news.
+    const error = interruption.aborted ? interruption.reason : caught;
+    const { failureJson, failureText } = await import("./reportFailure.ts");
+    narrator.close();
+    process.stderr.write(failureText(error, { debug: output.debug === true, paint: createPaint(color) }));
+    if (json) process.stdout.write(`${JSON.stringify(failureJson(error))}\n`);
+    return exitCodeOf(error);
+  }
+}
+
+/** The first signal asks the run to end cleanly, the second ends it. */
+function interruptible(note: (message: string) => void): AbortSignal {
+  const controller = new AbortController();
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.on(name, () => {
+      if (controller.signal.aborted) process.exit(EXIT.interrupted);
+      note("stopping; once more to stop at once");
+      controller.abort(new Interrupted(name));
+    });
+  }
+  return controller.signal;
+}
+
+async function confirmOnTerminal(question: string): Promise<boolean> {
+  const { createInterface } = await import("node:readline/promises");
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return /^y(es)?$/i.test((await terminal.question(`${question} [y/N] `)).trim());
+  } finally {
+    terminal.close();
+  }
+}
+
+/** Help and version are no errors to Commander's caller; the rest is the person's to correct. */
+async function reportUsage(argv: readonly string[], error: unknown): Promise<ExitCode> {
+  if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok;
+  const known = error instanceof CommanderError;
+  const usage = known
+    ? new DayzeroError("USAGE", error.message.replace(/^error: /, "").replaceAll("\n", " "), {
+        hint: "see dayzero --help",
+      })
+    : error;
+  const { failureJson, failureText } = await import("./reportFailure.ts");
+  process.stderr.write(failureText(usage, { debug: argv.includes("--debug"), paint: (_, text) => text }));
+  if (argv.includes("--json")) process.stdout.write(`${JSON.stringify(failureJson(usage))}\n`);
+  return exitCodeOf(usage);
+}

@@ -1,0 +1,162 @@
+import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import { promisify } from "node:util";
+import { parse } from "yaml";
+import { z } from "zod";
+import { DayzeroError } from "../config/DayzeroError.ts";
+import { Secret } from "../credentials/Secret.ts";
+import { KubernetesClient, type KubernetesCredential } from "./KubernetesClient.ts";
+
+/** How long the content of a token file is used before it is read again; client-go does the same. */
+const TOKEN_FILE_MS = 2 * 60_000;
+
+const execSchema = z.object({
+  apiVersion: z.literal("client.authentication.k8s.io/v1"),
+  command: z.string(),
+  args: z.array(z.string()).nullish(),
+  env: z.array(z.object({ name: z.string(), value: z.string() })).nullish(),
+});
+
+const userSchema = z.object({
+  token: z.string().optional(),
+  tokenFile: z.string().optional(),
+  "client-certificate": z.string().optional(),
+  "client-certificate-data": z.string().optional(),
+  "client-key": z.string().optional(),
+  "client-key-data": z.string().optional(),
+  exec: execSchema.optional(),
+});
+
+const clusterSchema = z.object({
+  server: z.string(),
+  "certificate-authority": z.string().optional(),
+  "certificate-authority-data": z.string().optional(),
+  "insecure-skip-tls-verify": z.literal(false).optional(),
+});
+
+const kubeconfigSchema = z.object({
+  "current-context": z.string(),
+  contexts: z.array(z.object({ name: z.string(), context: z.object({ cluster: z.string(), user: z.string() }) })),
+  clusters: z.array(z.object({ name: z.string(), cluster: clusterSchema })),
+  users: z.array(z.object({ name: z.string(), user: userSchema })),
+});
+
+const execCredentialSchema = z.object({
+  status: z.object({
+    token: z.string().optional(),
+    clientCertificateData: z.string().optional(),
+    clientKeyData: z.string().optional(),
+    expirationTimestamp: z.string().optional(),
+  }),
+});
+
+type Exec = z.infer<typeof execSchema>;
+
+/**
+ * A client for the current context of a kubeconfig, given as a path or as the YAML itself.
+ *
+ * Understands token, token file, client certificates and `exec` (client.authentication.k8s.io/v1); verification of the server
+ * cannot be switched off. `environment` is what an `exec` command gets besides its own `env`.
+ * Throws KUBECONFIG_MISSING or KUBECONFIG_INVALID.
+ */
+export function loadKubeconfig(
+  pathOrYaml: string,
+  options: { environment?: Readonly<Record<string, string>> } = {},
+): KubernetesClient {
+  const inline = /[\n{]/.test(pathOrYaml);
+  const folder = inline ? undefined : dirname(resolve(pathOrYaml));
+  const where = inline ? "inline kubeconfig" : `kubeconfig ${pathOrYaml}`;
+  const parsed = kubeconfigSchema.safeParse(parseYaml(inline ? pathOrYaml : readText(pathOrYaml), where));
+  if (!parsed.success) throw invalid(where, z.prettifyError(parsed.error).replaceAll("\n", " "));
+  const config = parsed.data;
+  const context = config.contexts.find(({ name }) => name === config["current-context"])?.context;
+  const cluster = config.clusters.find(({ name }) => name === context?.cluster)?.cluster;
+  const user = config.users.find(({ name }) => name === context?.user)?.user;
+  if (!cluster || !user) throw invalid(where, `context "${config["current-context"]}" names no known cluster and user`);
+
+  const locate = (path: string): string => (folder === undefined ? path : resolve(folder, path));
+  const material = (data: string | undefined, path: string | undefined): string | undefined =>
+    data !== undefined ? decode(data) : path === undefined ? undefined : readText(locate(path));
+  return new KubernetesClient({
+    server: cluster.server,
+    ca: material(cluster["certificate-authority-data"], cluster["certificate-authority"]),
+    credential: async () => {
+      if (user.exec) return runExec(user.exec, locate, options.environment ?? {});
+      if (user.tokenFile !== undefined) {
+        const token = new Secret((await readFile(locate(user.tokenFile), "utf8")).trim());
+        return { token, expiresAt: new Date(Date.now() + TOKEN_FILE_MS) };
+      }
+      if (user.token !== undefined) return { token: new Secret(user.token) };
+      const certificate = material(user["client-certificate-data"], user["client-certificate"]);
+      const key = material(user["client-key-data"], user["client-key"]);
+      return certificate && key ? { certificate, key: new Secret(key) } : {};
+    },
+  });
+}
+
+/** Source: https://kubernetes.io/docs/reference/access-authn-authz/authentication/#client-go-credential-plugins */
+async function runExec(
+  exec: Exec,
+  locate: (path: string) => string,
+  environment: Readonly<Record<string, string>>,
+): Promise<KubernetesCredential> {
+  const command = exec.command.includes("/") ? locate(exec.command) : exec.command;
+  const info = { apiVersion: exec.apiVersion, kind: "ExecCredential", spec: { interactive: false } };
+  const own = Object.fromEntries((exec.env ?? []).map(({ name, value }) => [name, value]));
+  const env = { ...environment, ...own, KUBERNETES_EXEC_INFO: JSON.stringify(info) };
+  let stdout: string;
+  try {
+    ({ stdout } = await promisify(execFile)(command, exec.args ?? [], { env, timeout: 60_000 }));
+  } catch (error) {
+    // The error's message would quote standard error only; standard output, where the credential is, stays out of it.
+    const { stderr, code } = error as { stderr?: string; code?: unknown };
+    const detail = stderr?.trim().split("\n").at(-1) || `exit ${String(code)}`;
+    throw new DayzeroError("KUBECONFIG_EXEC_FAILED", `cannot get a credential from "${command}": ${detail}`);
+  }
+  const parsed = execCredentialSchema.safeParse(parseJson(stdout));
+  if (!parsed.success) {
+    throw new DayzeroError("KUBECONFIG_EXEC_FAILED", `"${command}" did not print an ExecCredential`);
+  }
+  const { token, clientCertificateData, clientKeyData, expirationTimestamp } = parsed.data.status;
+  return {
+    ...(token === undefined ? {} : { token: new Secret(token) }),
+    ...(clientCertificateData === undefined ? {} : { certificate: clientCertificateData }),
+    ...(clientKeyData === undefined ? {} : { key: new Secret(clientKeyData) }),
+    ...(expirationTimestamp === undefined ? {} : { expiresAt: new Date(expirationTimestamp) }),
+  };
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (cause) {
+    throw new DayzeroError("KUBECONFIG_MISSING", `cannot read "${path}"`, { cause });
+  }
+}
+
+function parseYaml(text: string, where: string): unknown {
+  try {
+    return parse(text);
+  } catch {
+    // The parser's message quotes the text, which may hold a credential.
+    throw invalid(where, "not YAML");
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function invalid(where: string, problem: string): DayzeroError {
+  return new DayzeroError("KUBECONFIG_INVALID", `cannot use ${where}: ${problem}`);
+}
+
+function decode(base64: string): string {
+  return Buffer.from(base64, "base64").toString("utf8");
+}

@@ -1,0 +1,322 @@
+import { Agent, type Dispatcher, request as send } from "undici";
+import { Secret } from "../credentials/Secret.ts";
+import { KubernetesDiscovery } from "./KubernetesDiscovery.ts";
+import { KubernetesError } from "./KubernetesError.ts";
+
+/** What a client shows the server to say who it is; asked for again before `expiresAt` and once after a 401. */
+export interface KubernetesCredential {
+  readonly token?: Secret;
+  /** PEM, presented together with `key`. */
+  readonly certificate?: string;
+  readonly key?: Secret;
+  readonly expiresAt?: Date;
+}
+
+export interface KubernetesReference {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly namespace?: string;
+  readonly name: string;
+}
+
+export interface KubernetesMetadata {
+  readonly name: string;
+  readonly namespace?: string;
+  readonly uid?: string;
+  readonly resourceVersion?: string;
+  readonly generation?: number;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly deletionTimestamp?: string;
+}
+
+/** An object as it stands in a manifest or comes from the server. */
+export interface KubernetesManifest {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: KubernetesMetadata;
+  readonly [field: string]: unknown;
+}
+
+export interface WatchEvent<T> {
+  readonly type: "ADDED" | "MODIFIED" | "DELETED" | "BOOKMARK" | "ERROR";
+  readonly object: T;
+}
+
+interface RequestOptions {
+  body?: unknown;
+  contentType?: string;
+  query?: Readonly<Record<string, string>>;
+  signal?: AbortSignal;
+}
+
+/** A credential is renewed this long before it ends. */
+const RENEW_BEFORE_MS = 60_000;
+const REQUEST_TIMEOUT_MS = 60_000;
+/** How often a request is sent again that the server turned away for now (429). */
+const TURNED_AWAY = 5;
+
+/**
+ * HTTP to one Kubernetes API server: TLS verified by its CA, objects addressed by apiVersion, kind, namespace and name.
+ *
+ * Every failure is a {@link KubernetesError}.
+ * Source: https://kubernetes.io/docs/reference/using-api/api-concepts/
+ */
+export class KubernetesClient {
+  readonly server: string;
+  readonly #ca: string | undefined;
+  readonly #obtain: () => Promise<KubernetesCredential>;
+  readonly #discovery = new KubernetesDiscovery((path) => this.request("GET", path));
+  #identity: Promise<{ credential: KubernetesCredential; agent: Agent }> | undefined;
+  #agents: Agent[] = [];
+
+  constructor(options: {
+    server: string;
+    /** PEM; without it the system's roots count. */
+    ca: string | undefined;
+    credential: () => Promise<KubernetesCredential>;
+  }) {
+    this.server = options.server.replace(/\/$/, "");
+    this.#ca = options.ca;
+    this.#obtain = options.credential;
+  }
+
+  async request<T>(method: string, path: string, options: RequestOptions = {}): Promise<T> {
+    const response = await this.#send(method, path, options);
+    const text = await response.body.text().catch((error: unknown) => {
+      throw unreachable(method, path, error);
+    });
+    try {
+      return JSON.parse(text) as T;
+    } catch {
+      return text as T;
+    }
+  }
+
+  /** The object, or `undefined` when there is none (or no such kind). */
+  async get<T = KubernetesManifest>(ref: KubernetesReference): Promise<T | undefined> {
+    return this.#unlessAbsent(async () => this.request<T>("GET", await this.#discovery.path(ref)));
+  }
+
+  /** All objects of a kind, in one namespace or in all; none when the kind is not served. */
+  async list<T = KubernetesManifest>(
+    of: { apiVersion: string; kind: string; namespace?: string },
+    options: { labelSelector?: string } = {},
+  ): Promise<T[]> {
+    const items: T[] = [];
+    let next: string | undefined;
+    do {
+      const query = { limit: "500", ...options, ...(next ? { continue: next } : {}) };
+      const page = await this.#unlessAbsent(async () =>
+        this.request<{ items: T[]; metadata: { continue?: string } }>("GET", await this.#discovery.path(of), { query }),
+      );
+      // Items of a list come without apiVersion and kind.
+      for (const item of page?.items ?? []) items.push({ apiVersion: of.apiVersion, kind: of.kind, ...item });
+      next = page?.metadata.continue;
+    } while (next);
+    return items;
+  }
+
+  async create<T = KubernetesManifest>(object: KubernetesManifest): Promise<T> {
+    const path = await this.#discovery.path(collectionOf(object));
+    return this.request<T>("POST", path, { body: object, query: { fieldManager: "dayzero" } });
+  }
+
+  /** Replaces the whole object; fails with reason `Conflict` unless `metadata.resourceVersion` is still the live one. */
+  async replace<T = KubernetesManifest>(object: KubernetesManifest): Promise<T> {
+    const path = await this.#discovery.path(referenceOf(object));
+    return this.request<T>("PUT", path, { body: object, query: { fieldManager: "dayzero" } });
+  }
+
+  /** Server-side apply. */
+  async apply<T = KubernetesManifest>(
+    object: KubernetesManifest,
+    options: { fieldManager?: string; force?: boolean; dryRun?: boolean } = {},
+  ): Promise<T> {
+    const query = {
+      fieldManager: options.fieldManager ?? "dayzero",
+      force: String(options.force ?? true),
+      ...(options.dryRun ? { dryRun: "All" } : {}),
+    };
+    // JSON is YAML; the server knows server-side apply by this content type.
+    const contentType = "application/apply-patch+yaml";
+    return this.request<T>("PATCH", await this.#discovery.path(referenceOf(object)), {
+      body: object,
+      contentType,
+      query,
+    });
+  }
+
+  async mergePatch<T = KubernetesManifest>(ref: KubernetesReference, patch: object): Promise<T> {
+    const contentType = "application/merge-patch+json";
+    const query = { fieldManager: "dayzero" };
+    return this.request<T>("PATCH", await this.#discovery.path(ref), { body: patch, contentType, query });
+  }
+
+  /** Asks for removal; already gone (or no such kind) is success. With `uid` only that very object is removed. */
+  async delete(ref: KubernetesReference, options: { uid?: string } = {}): Promise<void> {
+    const body = {
+      kind: "DeleteOptions",
+      apiVersion: "v1",
+      propagationPolicy: "Background",
+      ...(options.uid === undefined ? {} : { preconditions: { uid: options.uid } }),
+    };
+    await this.#unlessAbsent(async () => this.request("DELETE", await this.#discovery.path(ref), { body }));
+  }
+
+  /** Events of one object, beginning with its present state; ends when the server closes the watch (after 5 minutes at most). */
+  async *watch<T = KubernetesManifest>(ref: KubernetesReference, signal: AbortSignal): AsyncGenerator<WatchEvent<T>> {
+    const { name, ...collection } = ref;
+    const path = await this.#discovery.path(collection);
+    const query = { watch: "true", fieldSelector: `metadata.name=${name}`, timeoutSeconds: "300" };
+    const response = await this.#send("GET", path, { query, signal });
+    let rest = "";
+    const decoder = new TextDecoder();
+    for await (const chunk of response.body) {
+      const lines = (rest + decoder.decode(chunk as Uint8Array, { stream: true })).split("\n");
+      rest = lines.pop() ?? "";
+      for (const line of lines) if (line !== "") yield JSON.parse(line) as WatchEvent<T>;
+    }
+  }
+
+  /** TokenRequest: a token bound to a service account, an audience and a time. */
+  async serviceAccountToken(options: {
+    namespace: string;
+    name: string;
+    audiences?: readonly string[];
+    expirationSeconds: number;
+  }): Promise<{ token: Secret; expiresAt: Date }> {
+    const { namespace, name, audiences, expirationSeconds } = options;
+    const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/serviceaccounts/${encodeURIComponent(name)}/token`;
+    const spec = { expirationSeconds, ...(audiences === undefined ? {} : { audiences }) };
+    const body = { apiVersion: "authentication.k8s.io/v1", kind: "TokenRequest", spec };
+    const answer = await this.request<{ status: { token: string; expirationTimestamp: string } }>("POST", path, {
+      body,
+    });
+    return { token: new Secret(answer.status.token), expiresAt: new Date(answer.status.expirationTimestamp) };
+  }
+
+  /** Whether objects of this kind live in namespaces; `undefined` when the server does not know the kind. */
+  async namespaced(apiVersion: string, kind: string): Promise<boolean | undefined> {
+    return this.#unlessAbsent(() => this.#discovery.namespaced(apiVersion, kind));
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#agents.map((agent) => agent.destroy()));
+  }
+
+  async #unlessAbsent<T>(ask: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await ask();
+    } catch (error) {
+      if (error instanceof KubernetesError && error.status === 404) return undefined;
+      throw error;
+    }
+  }
+
+  async #send(method: string, path: string, options: RequestOptions): Promise<Dispatcher.ResponseData> {
+    let renewed = false;
+    for (let attempt = 1; ; attempt++) {
+      const response = await this.#sendOnce(method, path, options);
+      if (response.statusCode < 300) return response;
+      const text = await response.body.text();
+      if (response.statusCode === 401 && !renewed) {
+        renewed = true;
+        this.#identity = undefined;
+      } else if (response.statusCode === 429 && attempt < TURNED_AWAY) {
+        const seconds = Number(response.headers["retry-after"] ?? 1);
+        await new Promise((resolve) => setTimeout(resolve, Math.min(seconds, 10) * 1000));
+      } else {
+        throw refused(method, path, response.statusCode, text);
+      }
+    }
+  }
+
+  async #sendOnce(method: string, path: string, options: RequestOptions): Promise<Dispatcher.ResponseData> {
+    const { credential, agent } = await this.#authenticate();
+    const query = options.query === undefined ? "" : `?${new URLSearchParams(options.query)}`;
+    try {
+      return await send(`${this.server}${path}${query}`, {
+        method: method as Dispatcher.HttpMethod,
+        dispatcher: agent,
+        headers: {
+          accept: "application/json",
+          "user-agent": "dayzero",
+          ...(credential.token ? { authorization: `Bearer ${credential.token.reveal()}` } : {}),
+          ...(options.body === undefined ? {} : { "content-type": options.contentType ?? "application/json" }),
+        },
+        body: options.body === undefined ? null : JSON.stringify(options.body),
+        signal: options.signal ?? null,
+        headersTimeout: REQUEST_TIMEOUT_MS,
+        bodyTimeout: options.query?.watch === undefined ? REQUEST_TIMEOUT_MS : 0,
+      });
+    } catch (error) {
+      if (options.signal?.aborted) throw options.signal.reason;
+      throw unreachable(method, path, error);
+    }
+  }
+
+  async #authenticate(): Promise<{ credential: KubernetesCredential; agent: Agent }> {
+    this.#identity ??= this.#identify();
+    const identity = await this.#identity;
+    const { expiresAt } = identity.credential;
+    if (expiresAt === undefined || expiresAt.getTime() - Date.now() > RENEW_BEFORE_MS) return identity;
+    this.#identity = this.#identify();
+    return this.#identity;
+  }
+
+  async #identify(): Promise<{ credential: KubernetesCredential; agent: Agent }> {
+    try {
+      const credential = await this.#obtain();
+      const { certificate, key } = credential;
+      const agent = new Agent({
+        // One TLS connection for each request in flight: an HTTP/2 session is a single point of failure for watches.
+        allowH2: false,
+        connect: {
+          timeout: 10_000,
+          ...(this.#ca === undefined ? {} : { ca: this.#ca }),
+          ...(certificate && key ? { cert: certificate, key: key.reveal() } : {}),
+        },
+      });
+      this.#agents.push(agent);
+      return { credential, agent };
+    } catch (error) {
+      this.#identity = undefined;
+      throw error;
+    }
+  }
+}
+
+/** The address of an object. */
+export function referenceOf(object: KubernetesManifest): KubernetesReference {
+  return { ...collectionOf(object), name: object.metadata.name };
+}
+
+function collectionOf(object: KubernetesManifest): Omit<KubernetesReference, "name"> {
+  const { namespace } = object.metadata;
+  return { apiVersion: object.apiVersion, kind: object.kind, ...(namespace === undefined ? {} : { namespace }) };
+}
+
+function unreachable(method: string, path: string, cause: unknown): KubernetesError {
+  const code = (cause as { code?: string }).code;
+  const refusedByAll = ((cause as { errors?: { code?: string }[] }).errors ?? []).some(
+    (e) => e.code === "ECONNREFUSED",
+  );
+  const reason = code === "ECONNREFUSED" || refusedByAll ? "ConnectionRefused" : "Unreachable";
+  return new KubernetesError({ status: 0, reason, method, path, ...(code ? { message: code } : {}) }, { cause });
+}
+
+function refused(method: string, path: string, status: number, text: string): KubernetesError {
+  let answer: { reason?: string; message?: string; details?: { causes?: { field?: string; reason?: string }[] } } = {};
+  try {
+    answer = JSON.parse(text) as typeof answer;
+  } catch {
+    // Not a Status object: a proxy, or the server before its API is installed.
+  }
+  const reason = answer.reason || `HTTP ${status}`;
+  // What is said about a Secret or a token may quote it; which fields it is about does not.
+  const message = /\/(secrets|token|tokenreviews)(\/|$)/.test(path)
+    ? answer.details?.causes?.map((cause) => `${cause.field} ${cause.reason}`).join(", ")
+    : answer.message;
+  return new KubernetesError({ status, reason, method, path, ...(message ? { message } : {}) });
+}

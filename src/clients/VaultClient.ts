@@ -1,0 +1,155 @@
+import { Agent, type Dispatcher, request } from "undici";
+import { DayzeroError } from "../config/DayzeroError.ts";
+import { Secret } from "../credentials/Secret.ts";
+import { VaultError } from "./VaultError.ts";
+
+export interface VaultClientOptions {
+  /** `https://127.0.0.1:8200`; with `socketPath` only its scheme and host name count. */
+  readonly address: string;
+  /** PEM of the one CA that is trusted; the system's CAs are not. */
+  readonly ca: string;
+  /** Unix socket to connect to instead of the address. */
+  readonly socketPath?: string;
+  readonly token?: Secret;
+}
+
+/** Milliseconds for connecting, and for each of response headers and body. Initialization of a raft store takes up to 9 s. */
+const CONNECT_MS = 5_000;
+const RESPONSE_MS = 30_000;
+
+/**
+ * Vault's HTTP API (https://openbao.org/api-docs/); OpenBao and Vault alike.
+ *
+ * Paths are those of the API without `/v1/`. What a call returns is the part of the response that answers the question: its `data`,
+ * or its `auth` (logins), or where the endpoint wraps its answer in neither (`sys/init`, `sys/seal-status`, OIDC discovery) the body itself.
+ * An answer with an error status throws a `VaultError`; no answer throws `DayzeroError` VAULT_UNREACHABLE.
+ */
+export class VaultClient {
+  readonly address: string;
+  readonly #dispatcher: Dispatcher;
+  readonly #token: Secret | undefined;
+
+  constructor(options: VaultClientOptions | { address: string; dispatcher: Dispatcher; token?: Secret }) {
+    this.address = options.address;
+    this.#token = options.token;
+    this.#dispatcher = "dispatcher" in options ? options.dispatcher : connect(options);
+  }
+
+  /** `undefined` when Vault answers 404. */
+  async read<T>(path: string): Promise<T | undefined> {
+    try {
+      return (await this.#call("GET", path)) as T;
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    }
+  }
+
+  async write<T>(path: string, body: object = {}): Promise<T> {
+    return (await this.#call("POST", path, body)) as T;
+  }
+
+  /** Already gone is success. */
+  async delete(path: string): Promise<void> {
+    try {
+      await this.#call("DELETE", path);
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+  }
+
+  /** Names below a path; empty when there are none. */
+  async list(path: string): Promise<string[]> {
+    const found = await this.read<{ keys?: string[] }>(`${path}?list=true`);
+    return found?.keys ?? [];
+  }
+
+  /** Needs no token, and answers whatever state Vault is in. */
+  async health(): Promise<{ initialized: boolean; sealed: boolean; standby: boolean }> {
+    const healthy = "sys/health?uninitcode=200&sealedcode=200&standbycode=200&perfstandbycode=200";
+    const { initialized, sealed, standby } = (await this.#call("GET", healthy)) as {
+      initialized: boolean;
+      sealed: boolean;
+      standby: boolean;
+    };
+    return { initialized, sealed, standby };
+  }
+
+  /** The same connections with another token. */
+  withToken(token: Secret): VaultClient {
+    return new VaultClient({ address: this.address, dispatcher: this.#dispatcher, token });
+  }
+
+  /** Logs in at `auth/<mount>` and returns a client that holds the new token. */
+  async loginJwt(mount: string, role: string, jwt: Secret): Promise<VaultClient> {
+    const auth = await this.write<{ client_token: string }>(`auth/${mount}/login`, { role, jwt: jwt.reveal() });
+    return this.withToken(new Secret(auth.client_token));
+  }
+
+  /** Ends the connections, those of clients made by `withToken` and `loginJwt` too. */
+  async close(): Promise<void> {
+    await this.#dispatcher.close();
+  }
+
+  async #call(method: "GET" | "POST" | "DELETE", path: string, body?: object): Promise<unknown> {
+    const bare = path.split("?", 1)[0] ?? path;
+    let status: number;
+    let text: string;
+    try {
+      const response = await request(new URL(`/v1/${path}`, this.address), {
+        method,
+        dispatcher: this.#dispatcher,
+        headers: {
+          "x-vault-request": "true",
+          ...(body === undefined ? {} : { "content-type": "application/json" }),
+          ...(this.#token === undefined ? {} : { "x-vault-token": this.#token.reveal() }),
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+      status = response.statusCode;
+      text = await response.body.text();
+    } catch (cause) {
+      throw new DayzeroError(
+        "VAULT_UNREACHABLE",
+        `cannot ${method} ${bare} of vault at ${this.address}: ${cause instanceof Error ? cause.message : "no answer"}`,
+        { cause, hint: "look at logs/vault.log in the stack's folder, or run `dayzero up`, which starts it again" },
+      );
+    }
+    if (status >= 300) throw new VaultError({ status, errors: errorsOf(text), method, path: bare });
+    return text === "" ? {} : answer(text, { status, method, path: bare });
+  }
+}
+
+function connect({ ca, socketPath }: VaultClientOptions): Agent {
+  return new Agent({
+    allowH2: false,
+    connect: { ca, timeout: CONNECT_MS, ...(socketPath === undefined ? {} : { socketPath }) },
+    headersTimeout: RESPONSE_MS,
+    bodyTimeout: RESPONSE_MS,
+  });
+}
+
+function answer(text: string, request: { status: number; method: string; path: string }): unknown {
+  const body = parse(text);
+  if (typeof body !== "object" || body === null) throw new VaultError({ ...request, errors: ["the body is not JSON"] });
+  const { data, auth } = body as { data?: unknown; auth?: unknown };
+  return data ?? auth ?? body;
+}
+
+function errorsOf(text: string): string[] {
+  const errors = (parse(text) as { errors?: unknown } | undefined)?.errors;
+  return Array.isArray(errors) ? errors.filter((error) => typeof error === "string") : [];
+}
+
+/** `undefined` for what is not JSON: a parser's message would quote the text. */
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
+function isNotFound(error: unknown): boolean {
+  return error instanceof VaultError && error.status === 404;
+}

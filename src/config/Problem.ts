@@ -1,0 +1,34 @@
+import { DayzeroError } from "./DayzeroError.ts";
+
+/** One thing wrong with a configuration: where, what is expected, and what was found there. */
+export interface Problem {
+  /** As the user would write it: `config.dayzero:vault.recipients[1]`, or a flag: `--branch`. */
+  readonly path: string;
+  readonly message: string;
+  readonly seen: unknown;
+}
+
+/** One error for all problems, so that a person fixes them in one go. */
+export function problemsError(what: string, problems: readonly Problem[]): DayzeroError {
+  const lines = problems.map(({ path, message, seen }) => `${path}: ${message}, got ${showValue(seen)}`);
+  const message =
+    lines.length === 1 ? `${what}: ${lines[0]}` : `${what}: ${lines.length} problems\n  ${lines.join("\n  ")}`;
+  return new DayzeroError("STACK_INVALID", message, {
+    hint: "correct the configuration or the flags named and run it again",
+  });
+}
+
+/** A value for people: short, on one line, and never one that looks like a credential. */
+export function showValue(value: unknown): string {
+  if (value === undefined) return "nothing";
+  if (typeof value === "function" || typeof value === "symbol") return `a ${typeof value}`;
+  let text: string | undefined;
+  try {
+    text = typeof value === "bigint" ? String(value) : JSON.stringify(value);
+  } catch {
+    // Cyclic, or with a toJSON of its own: its kind has to do.
+  }
+  if (text === undefined) return Array.isArray(value) ? "a list" : `a ${typeof value}`;
+  if (/AGE-SECRET-KEY-|PRIVATE KEY|:\/\/[^/\s"]*@/i.test(text)) return "a value with a credential in it (not shown)";
+  return text.length > 80 ? `${text.slice(0, 79)}…` : text;
+}

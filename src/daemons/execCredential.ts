@@ -1,0 +1,94 @@
+import { request } from "node:http";
+import { DayzeroError } from "../config/DayzeroError.ts";
+import { StackLayout } from "../machine/StackLayout.ts";
+import { socketPath } from "../machine/socketPath.ts";
+
+/**
+ * What an exec plugin prints for the program that started it. It holds a credential: it goes to that program's pipe and
+ * nowhere else.
+ *
+ * Source: https://kubernetes.io/docs/reference/config-api/client-authentication.v1/
+ */
+export interface ExecCredential {
+  readonly apiVersion: "client.authentication.k8s.io/v1";
+  readonly kind: "ExecCredential";
+  readonly status: { readonly expirationTimestamp: string } & (
+    | { readonly token: string }
+    | { readonly clientCertificateData: string; readonly clientKeyData: string }
+  );
+}
+
+const TIMEOUT_MS = 15_000;
+
+/** A token of a service account for the API server, from the stack's identity broker. */
+export async function tokenCredential(options: {
+  directory: string;
+  namespace: string;
+  name: string;
+}): Promise<ExecCredential> {
+  const { directory, namespace, name } = options;
+  const { status, body } = await ask(new StackLayout(directory).identitySocket, { namespace, name });
+  const answer = JSON.parse(body) as { token: string; expirationTimestamp: string; error?: string };
+  if (status !== 200) {
+    throw new DayzeroError(
+      "IDENTITY_REFUSED",
+      `cannot get a token of service account ${namespace}/${name}: ${answer.error}`,
+    );
+  }
+  return credential({ token: answer.token, expirationTimestamp: answer.expirationTimestamp });
+}
+
+/** The stack's administrator: a client certificate minted here and now, nine minutes from now at most. */
+export async function adminCredential(options: { directory: string }): Promise<ExecCredential> {
+  return certificateCredential({ ...options, identity: "administrator" });
+}
+
+/** A client certificate of one of the control plane's own identities; only `kube-controller-manager` is given out by name. */
+export async function certificateCredential(options: {
+  directory: string;
+  identity: "administrator" | "kube-controller-manager";
+}): Promise<ExecCredential> {
+  // Loaded here: signing costs 160 ms of loading, which a plugin that asks for a token does not have to pay.
+  const { mintClientCertificate } = await import("../machine/mintClientCertificate.ts");
+  const { certificate, key, expiresAt } = await mintClientCertificate(options.directory, options.identity);
+  return credential({
+    clientCertificateData: certificate,
+    clientKeyData: key.reveal(),
+    expirationTimestamp: expiresAt.toISOString(),
+  });
+}
+
+function credential(status: ExecCredential["status"]): ExecCredential {
+  return { apiVersion: "client.authentication.k8s.io/v1", kind: "ExecCredential", status };
+}
+
+async function ask(socket: string, body: object): Promise<{ status: number; body: string }> {
+  return new Promise((resolve, reject) => {
+    const failed = (cause: unknown) =>
+      reject(
+        new DayzeroError("IDENTITY_BROKER_SILENT", `cannot ask the identity broker at ${socket}`, {
+          cause,
+          hint: "run dayzero up: it starts what is not running",
+        }),
+      );
+    const sent = request({
+      socketPath: socketPath(socket),
+      method: "POST",
+      path: "/token",
+      agent: false,
+      headers: { "content-type": "application/json" },
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+    sent.on("error", failed);
+    sent.on("response", async (response) => {
+      try {
+        let text = "";
+        for await (const chunk of response) text += String(chunk);
+        resolve({ status: response.statusCode ?? 0, body: text });
+      } catch (error) {
+        failed(error);
+      }
+    });
+    sent.end(JSON.stringify(body));
+  });
+}

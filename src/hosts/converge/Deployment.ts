@@ -1,0 +1,303 @@
+import { DayzeroError } from "../../config/DayzeroError.ts";
+import type { LedgerEntry } from "../../credentials/LedgerEntry.ts";
+import type { Change, Context } from "../../resources/Resource.ts";
+import type { Action, ConvergeEvent, ResourceEvent } from "./ConvergeEvent.ts";
+import type { AnyHandler } from "./Handler.ts";
+import { KubernetesProviders } from "./KubernetesProviders.ts";
+import { isNotThere } from "./notThere.ts";
+import { Phases } from "./Phases.ts";
+import type { ProgramListener, Registered, Registration } from "./ProgramServer.ts";
+import { decodeProperties, type Properties, redactProperties, UNKNOWN } from "./propertyValues.ts";
+import { unsupportedOptions } from "./pulumiOptions.ts";
+import { STACK_TYPE, urnOf } from "./urn.ts";
+
+/** What became (or would become, in a plan) of one resource. */
+export interface ResourceChange {
+  readonly urn: string;
+  readonly name: string;
+  readonly type: string;
+  readonly action: Action;
+  readonly changes: readonly Change[];
+}
+
+export interface RegisteredResource {
+  readonly urn: string;
+  readonly name: string;
+  readonly type: string;
+  /** Absent in a plan when it depends on a value that is not known yet. */
+  readonly id: string | undefined;
+  readonly handler: AnyHandler;
+  readonly protect: boolean;
+}
+
+interface DeploymentOptions {
+  readonly project: string;
+  readonly dryRun: boolean;
+  readonly context: Context;
+  readonly handlers: (type: string) => Promise<AnyHandler | undefined>;
+  readonly emit: (event: ConvergeEvent) => void;
+  readonly providers: KubernetesProviders;
+}
+
+/** What planning one resource came to. */
+interface Decision {
+  readonly action: Action;
+  readonly changes: readonly Change[];
+  readonly id: string | undefined;
+  readonly live: object | undefined;
+}
+
+/**
+ * Converges each resource that the program registers: parse, identify, read, plan, apply.
+ *
+ * The first failure wins: what is in flight goes on to its end, what comes later is turned away.
+ */
+export class Deployment implements ProgramListener {
+  readonly changes: ResourceChange[] = [];
+  readonly registered: RegisteredResource[] = [];
+  readonly ledger: LedgerEntry[] = [];
+  outputs: Record<string, unknown> = {};
+  /** Whether the program ran to its end without an error of its own. */
+  programSucceeded = false;
+  lastError: string | undefined;
+  failure: Error | undefined;
+  /** Resolves at the first failure. */
+  readonly failed: Promise<void>;
+
+  readonly #options: DeploymentOptions;
+  readonly #phases: Phases;
+  readonly #urns = new Set<string>();
+  readonly #identities = new Map<string, string>();
+  readonly #inFlight = new Set<Promise<unknown>>();
+  #stackUrn = "";
+  #signalFailure = (): void => {};
+
+  constructor(options: DeploymentOptions) {
+    this.#options = options;
+    this.#phases = new Phases(options.emit);
+    this.failed = new Promise((resolve) => {
+      this.#signalFailure = resolve;
+    });
+  }
+
+  /** Resolves when nothing is being converged any more. */
+  async idle(): Promise<void> {
+    while (this.#inFlight.size > 0) await Promise.allSettled(this.#inFlight);
+  }
+
+  async register(registration: Registration): Promise<Registered> {
+    if (this.failure !== undefined) throw new Error("not converged: another resource failed before");
+    const { type, name, parent } = registration;
+    const { stack } = this.#options.context;
+    const urn = urnOf({ project: this.#options.project, stack, parent, type, name });
+    const run = this.#register(urn, registration).catch((error: unknown) => {
+      throw this.#fail(named(error, type, name));
+    });
+    this.#inFlight.add(run);
+    return run.finally(() => this.#inFlight.delete(run));
+  }
+
+  registerOutputs(urn: string, outputs: Record<string, unknown>): void {
+    if (urn === this.#stackUrn) this.outputs = redactProperties(outputs);
+    this.#phases.outputsRegistered(urn);
+  }
+
+  log(severity: "debug" | "info" | "warning" | "error", message: string): void {
+    if (severity === "error") this.lastError = message;
+    this.#options.emit({ kind: "log", severity, message });
+  }
+
+  refuse(error: DayzeroError): void {
+    this.#fail(error);
+  }
+
+  succeeded(): void {
+    this.programSucceeded = true;
+  }
+
+  /** The context that a resource gets: the stack's, narrating under its name. */
+  contextFor(resource: ResourceEvent): Context {
+    const { context, dryRun, emit } = this.#options;
+    return {
+      stack: context.stack,
+      directory: context.directory,
+      dryRun,
+      signal: context.signal,
+      memory: context.memory,
+      now: () => context.now(),
+      tool: (tool) => context.tool(tool),
+      kubernetes: () => context.kubernetes(),
+      vault: () => context.vault(),
+      narrate: (message) => {
+        this.#phases.narrated(resource.urn, message);
+        emit({ ...resource, ...this.#phases.of(resource.urn), kind: "narration", message });
+      },
+    };
+  }
+
+  #fail(error: Error): Error {
+    this.failure ??= error;
+    this.#signalFailure();
+    return error;
+  }
+
+  async #register(urn: string, registration: Registration): Promise<Registered> {
+    const { type, name, parent, custom, message, properties } = registration;
+    if (this.#urns.has(urn)) {
+      throw new DayzeroError("RESOURCE_DUPLICATE", `the program registers it twice (${urn})`, {
+        hint: "give one of them another name",
+      });
+    }
+    this.#urns.add(urn);
+    const unsupported = unsupportedOptions(message);
+    if (unsupported.length > 0) {
+      const options = unsupported.map((option) => `"${option}"`).join(", ");
+      throw new DayzeroError("OPTION_UNSUPPORTED", `it uses ${options}, which \`dayzero up\` does not do`, {
+        hint: `run \`pulumi up -s ${this.#options.context.stack}\`, or leave the option out`,
+      });
+    }
+    if (!custom) {
+      if (type === STACK_TYPE) this.#stackUrn = urn;
+      else this.#phases.component(urn, name, parent);
+      return { urn, id: "", properties };
+    }
+    return this.#converge({ urn, name, type }, registration);
+  }
+
+  async #converge(resource: ResourceEvent, registration: Registration): Promise<Registered> {
+    const { urn, name, type } = resource;
+    const startedAt = performance.now();
+    const elapsed = (): number => Math.round(performance.now() - startedAt);
+    this.#phases.entered(urn, registration.parent);
+    this.#options.emit({ ...resource, ...this.#phases.of(urn), kind: "resource-started" });
+    try {
+      if (type.startsWith("pulumi:providers:")) {
+        await this.#options.providers.register(urn, type, decodeProperties(registration.properties), this.contextFor(resource));
+        this.#phases.left(urn, "converged");
+        this.#finished(resource, { action: "same", changes: [] }, elapsed());
+        return { urn, id: name, properties: registration.properties };
+      }
+      const handler = await this.#handlerOf(registration);
+      const inputs = decodeProperties(registration.properties);
+      const decision = await this.#decideAndApply(handler, inputs, resource);
+      const { action, changes, id, live } = decision;
+      this.registered.push({ urn, name, type, id, handler, protect: registration.protect });
+      this.changes.push({ urn, name, type, action, changes });
+      this.#phases.left(urn, "converged");
+      this.#finished(resource, { action, changes }, elapsed());
+      const isReal = !this.#options.dryRun || action === "same";
+      if (id !== undefined && live !== undefined && isReal) this.ledger.push(...(handler.ledger?.(id, live) ?? []));
+      const outputs = isReal && live !== undefined ? (handler.outputs?.(live) ?? live) : {};
+      const properties = mergeOutputs(registration.properties, outputs, inputs.secret);
+      return { urn, id: action === "create" && this.#options.dryRun ? "" : (id ?? ""), properties };
+    } catch (error) {
+      this.#phases.left(urn, "failed");
+      const failure = { ...resource, ...this.#phases.of(urn), kind: "resource-failed", ms: elapsed() } as const;
+      this.#options.emit({ ...failure, error: error as Error });
+      throw error;
+    }
+  }
+
+  #finished(resource: ResourceEvent, decision: { action: Action; changes: readonly Change[] }, ms: number): void {
+    const { action, changes } = decision;
+    const phase = this.#phases.of(resource.urn);
+    this.#options.emit({ ...resource, ...phase, kind: "resource-finished", action, changes, ms });
+  }
+
+  async #handlerOf({ type, provider, protect }: Registration): Promise<AnyHandler> {
+    if (type.startsWith("kubernetes:")) return this.#options.providers.handler(provider, { protect });
+    const handler = await this.#options.handlers(type);
+    if (handler !== undefined) return handler;
+    const { stack } = this.#options.context;
+    throw new DayzeroError("HANDLER_MISSING", `no handler for "${type}" in \`dayzero up\``, {
+      hint: `run \`pulumi up -s ${stack}\``,
+    });
+  }
+
+  async #decideAndApply(handler: AnyHandler, inputs: Properties, resource: ResourceEvent): Promise<Decision> {
+    const { dryRun } = this.#options;
+    const ctx = this.contextFor(resource);
+    const parsed = handler.inputs.safeParse(inputs.values);
+    if (inputs.unknown.length > 0) return this.#decideUnknown(handler, parsed.data ?? inputs.values, inputs.unknown, ctx);
+    if (!parsed.success) throw invalidInputs(parsed.error.issues);
+    const desired = parsed.data;
+    const id = handler.identify(desired);
+    this.#claim(resource, id);
+    const live = await readIfThere(handler, id, ctx, desired);
+    const changes = handler.plan(live, desired);
+    const action = actionOf(changes);
+    if (action === "same" || dryRun) return { action, changes, id, live };
+    this.#options.providers.assertLease();
+    return { action, changes, id, live: await handler.apply(changes, desired, ctx) };
+  }
+
+  /** Only in a plan: what will be done to a resource some of whose inputs another one has yet to provide. */
+  async #decideUnknown(handler: AnyHandler, inputs: unknown, unknown: readonly string[], ctx: Context): Promise<Decision> {
+    const id = identityIfKnown(handler, inputs);
+    const live = id === undefined ? undefined : await readIfThere(handler, id, ctx);
+    const action = live === undefined ? "create" : "update";
+    const changes = unknown.map((path) => ({ action, path, after: "known after apply" }) as const);
+    return { action, changes, id, live };
+  }
+
+  /** Two resources with one identity would overwrite each other at every run. */
+  #claim({ urn, type }: ResourceEvent, id: string): void {
+    const key = `${type} ${id}`;
+    const other = this.#identities.get(key);
+    if (other !== undefined) {
+      throw new DayzeroError("IDENTITY_DUPLICATE", `"${id}" is managed by ${other} already`, {
+        hint: "declare it once",
+      });
+    }
+    this.#identities.set(key, urn);
+  }
+}
+
+/** In a plan, a system that is not there has nothing in it. */
+async function readIfThere(handler: AnyHandler, id: string, ctx: Context, desired?: unknown): Promise<object | undefined> {
+  try {
+    return await handler.read(id, ctx, desired);
+  } catch (error) {
+    if (ctx.dryRun && isNotThere(error)) return undefined;
+    throw error;
+  }
+}
+
+function identityIfKnown(handler: AnyHandler, inputs: unknown): string | undefined {
+  try {
+    const id = handler.identify(inputs);
+    return id.includes(UNKNOWN) ? undefined : id;
+  } catch {
+    // Inputs that do not parse while values are unknown may lack what the identity is made of.
+    return undefined;
+  }
+}
+
+function actionOf(changes: readonly Change[]): Action {
+  for (const action of ["replace", "create", "update"] as const) {
+    if (changes.some((change) => change.action === action)) return action;
+  }
+  return "same";
+}
+
+/** Inputs as they came (secrets still wrapped), overlaid with what is live. What is in neither is unknown to a preview. */
+function mergeOutputs(inputs: Record<string, unknown>, live: object, secret: ReadonlySet<string>): Record<string, unknown> {
+  const known = Object.entries(live).filter(([key, value]) => value !== undefined && !secret.has(key));
+  return { ...inputs, ...Object.fromEntries(known) };
+}
+
+function invalidInputs(issues: readonly { path: PropertyKey[]; message: string }[]): DayzeroError {
+  const problems = issues.map(({ path, message }) => `${path.map(String).join(".") || "inputs"}: ${message}`);
+  return new DayzeroError("INPUTS_INVALID", `its inputs are not valid: ${problems.join("; ")}`, {
+    hint: "correct them in the program",
+  });
+}
+
+function named(error: unknown, type: string, name: string): DayzeroError {
+  const { message } = error as Error;
+  const known = error instanceof DayzeroError ? error : undefined;
+  return new DayzeroError(known?.code ?? "RESOURCE_FAILED", `cannot converge ${type} "${name}": ${message}`, {
+    cause: error,
+    ...(known?.hint === undefined ? {} : { hint: known.hint }),
+  });
+}

@@ -1,0 +1,113 @@
+import type { KubernetesClient } from "../../clients/KubernetesClient.ts";
+import { DayzeroError } from "../../config/DayzeroError.ts";
+import type { Context } from "../../resources/Resource.ts";
+import type { AnyHandler } from "./Handler.ts";
+import { isNotThere } from "./notThere.ts";
+import type { Properties } from "./propertyValues.ts";
+import type { StackLease } from "./StackLease.ts";
+
+interface Provider {
+  /** Absent in a plan when there is no cluster yet. */
+  readonly client: KubernetesClient | undefined;
+  /** One without and one with the mark of a protected object; both share the inventory. */
+  readonly handlers: { readonly plain: AnyHandler; readonly protecting: AnyHandler };
+}
+
+/**
+ * The program's Kubernetes providers, by URN: a client for each, and the handler of the objects that name it.
+ *
+ * With the first one of a run that writes comes the stack's Lease, which from then on fences every write of the run.
+ */
+export class KubernetesProviders {
+  readonly #dryRun: boolean;
+  readonly #environment: Readonly<Record<string, string>>;
+  /** Called when the lease is lost. */
+  readonly #onLost: (error: Error) => void;
+  readonly #providers = new Map<string, Provider>();
+  #lease: Promise<StackLease> | undefined;
+  #held: StackLease | undefined;
+
+  constructor(options: {
+    dryRun: boolean;
+    environment: Readonly<Record<string, string>>;
+    onLost: (error: Error) => void;
+  }) {
+    this.#dryRun = options.dryRun;
+    this.#environment = options.environment;
+    this.#onLost = options.onLost;
+  }
+
+  async register(urn: string, type: string, inputs: Properties, ctx: Context): Promise<void> {
+    if (type !== "pulumi:providers:kubernetes") {
+      throw new DayzeroError("HANDLER_MISSING", `no handler for "${type}" in \`dayzero up\``, {
+        hint: `run \`pulumi up -s ${ctx.stack}\``,
+      });
+    }
+    const client = inputs.unknown.length > 0 ? undefined : await this.#connect(inputs.values, ctx);
+    const { KubernetesHandler } = await import("../../resources/kubernetes/KubernetesHandler.ts");
+    const { KubernetesInventory } = await import("../../resources/kubernetes/KubernetesInventory.ts");
+    const inventory = client && new KubernetesInventory(client, ctx.stack);
+    const handlerWith = (protect: boolean): AnyHandler => new KubernetesHandler({ client, inventory, protect });
+    this.#providers.set(urn, { client, handlers: { plain: handlerWith(false), protecting: handlerWith(true) } });
+  }
+
+  /** The handler for objects of the provider that `reference` (`<urn>::<id>`) names. */
+  handler(reference: string, options: { protect: boolean }): AnyHandler {
+    const provider = this.#providers.get(reference.slice(0, reference.lastIndexOf("::")));
+    if (provider === undefined) {
+      throw new DayzeroError("PROVIDER_MISSING", "it names no Kubernetes provider", {
+        hint: "pass `provider: new KubernetesProvider(...)`: an ambient kubeconfig is never used",
+      });
+    }
+    return options.protect ? provider.handlers.protecting : provider.handlers.plain;
+  }
+
+  /** One handler per cluster: for what the stack owns there. */
+  all(): AnyHandler[] {
+    return [...this.#providers.values()].filter(({ client }) => client !== undefined).map(({ handlers }) => handlers.plain);
+  }
+
+  /** Throws when the run has lost its lease: nothing may be written any more. */
+  assertLease(): void {
+    this.#held?.assertHeld();
+  }
+
+  /** Gives the lease back and closes the connections. */
+  async close(): Promise<void> {
+    const lease = await this.#lease?.catch(() => undefined);
+    await lease?.release();
+    await Promise.all([...this.#providers.values()].map(({ client }) => client?.close()));
+  }
+
+  async #connect({ kubeconfig }: Record<string, unknown>, ctx: Context): Promise<KubernetesClient | undefined> {
+    if (typeof kubeconfig !== "string") {
+      throw new DayzeroError("INPUTS_INVALID", "its inputs are not valid: kubeconfig: a path or YAML is required");
+    }
+    const { loadKubeconfig } = await import("../../clients/Kubeconfig.ts");
+    let client: KubernetesClient;
+    try {
+      client = loadKubeconfig(kubeconfig, { environment: this.#environment });
+    } catch (error) {
+      if (this.#dryRun && isNotThere(error)) return undefined;
+      throw error;
+    }
+    if (!this.#dryRun) {
+      this.#lease ??= this.#acquire(client, ctx);
+      await this.#lease;
+    }
+    return client;
+  }
+
+  async #acquire(client: KubernetesClient, ctx: Context): Promise<StackLease> {
+    const { StackLease } = await import("./StackLease.ts");
+    const lease = await StackLease.acquire({
+      client,
+      stack: ctx.stack,
+      narrate: ctx.narrate,
+      signal: ctx.signal,
+      onLost: this.#onLost,
+    });
+    this.#held = lease;
+    return lease;
+  }
+}

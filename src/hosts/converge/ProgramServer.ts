@@ -1,0 +1,194 @@
+import { mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import grpc from "@grpc/grpc-js";
+import engineService from "@pulumi/pulumi/proto/engine_grpc_pb.js";
+import engine from "@pulumi/pulumi/proto/engine_pb.js";
+import monitorService from "@pulumi/pulumi/proto/resource_grpc_pb.js";
+import monitor, { type RegisterResourceRequest } from "@pulumi/pulumi/proto/resource_pb.js";
+import empty from "google-protobuf/google/protobuf/empty_pb.js";
+import struct from "google-protobuf/google/protobuf/struct_pb.js";
+import { DayzeroError } from "../../config/DayzeroError.ts";
+import { socketPath } from "../../machine/socketPath.ts";
+
+/** A RegisterResource request: wire properties still carry Pulumi's signatures. */
+export interface Registration {
+  readonly type: string;
+  readonly name: string;
+  /** URN, "" for the stack itself. */
+  readonly parent: string;
+  readonly custom: boolean;
+  /** `<urn>::<id>`, "" when the program named none. */
+  readonly provider: string;
+  readonly protect: boolean;
+  readonly properties: Record<string, unknown>;
+  readonly message: RegisterResourceRequest;
+}
+
+export interface Registered {
+  readonly urn: string;
+  /** "" while it is not known. */
+  readonly id: string;
+  readonly properties: Record<string, unknown>;
+}
+
+/** Who decides what is done about the program's requests. */
+export interface ProgramListener {
+  register(registration: Registration): Promise<Registered>;
+  registerOutputs(urn: string, outputs: Record<string, unknown>): void;
+  log(severity: "debug" | "info" | "warning" | "error", message: string): void;
+  /** The program asked for something that this host does not do. */
+  refuse(error: DayzeroError): void;
+  succeeded(): void;
+}
+
+type Unary = grpc.handleUnaryCall<never, unknown>;
+
+const SEVERITIES = ["debug", "info", "warning", "error"] as const;
+/** The SDK's own limit (settings.js). */
+const MAX_MESSAGE_BYTES = 400 * 1024 * 1024;
+
+/**
+ * The ends of Pulumi's ResourceMonitor and Engine protocols that a program talks to.
+ *
+ * It listens on a Unix socket in a 0700 folder: whoever can register resources has the power of the run, so no other user may.
+ * Errors go to the program as UNKNOWN: at UNAVAILABLE and CANCELLED the SDK stops without a word.
+ */
+export class ProgramServer {
+  /** gRPC target for the program. */
+  readonly address: string;
+  readonly #server: grpc.Server;
+  readonly #socket: string;
+  #rootUrn = "";
+
+  private constructor(server: grpc.Server, socket: string) {
+    this.#server = server;
+    this.#socket = socket;
+    this.address = `unix:${socket}`;
+  }
+
+  static async listen(directory: string, listener: ProgramListener): Promise<ProgramServer> {
+    const folder = join(directory, "run");
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const socket = socketPath(join(folder, `converge-${process.pid}.sock`));
+    rmSync(socket, { force: true });
+    const server = new grpc.Server({
+      "grpc.max_receive_message_length": MAX_MESSAGE_BYTES,
+      "grpc.max_send_message_length": MAX_MESSAGE_BYTES,
+    });
+    const self = new ProgramServer(server, socket);
+    server.addService(monitorService.ResourceMonitorService, self.#monitor(listener));
+    server.addService(engineService.EngineService, self.#engine(listener));
+    await new Promise<void>((resolve, reject) => {
+      server.bindAsync(self.address, grpc.ServerCredentials.createInsecure(), (error) => {
+        if (error) reject(error);
+        else resolve();
+      });
+    });
+    return self;
+  }
+
+  close(): void {
+    this.#server.forceShutdown();
+    rmSync(this.#socket, { force: true });
+  }
+
+  #monitor(listener: ProgramListener): grpc.UntypedServiceImplementation {
+    const features = monitor.ResourceMonitorFeature;
+    const refuse = (what: string): Unary =>
+      unary(() => {
+        const error = unsupported(what);
+        listener.refuse(error);
+        throw error;
+      });
+    return {
+      getDeploymentInfo: unary(() =>
+        // Hooks and transforms are announced so that the request which carries them is refused by the resource's name.
+        new monitor.DeploymentInfo().setSupportedfeaturesList([
+          features.RESOURCE_MONITOR_FEATURE_SECRETS,
+          features.RESOURCE_MONITOR_FEATURE_RESOURCE_REFERENCES,
+          features.RESOURCE_MONITOR_FEATURE_TRANSFORMS,
+          features.RESOURCE_MONITOR_FEATURE_RESOURCE_HOOKS,
+        ]),
+      ),
+      supportsFeature: unary(() => new monitor.SupportsFeatureResponse().setHassupport(false)),
+      registerResource: unary(async (message: RegisterResourceRequest) => {
+        const registered = await listener.register({
+          type: message.getType(),
+          name: message.getName(),
+          parent: message.getParent(),
+          custom: message.getCustom(),
+          provider: message.getProvider(),
+          protect: message.getProtect() === true,
+          properties: propertiesOf(message.getObject()),
+          message,
+        });
+        return new monitor.RegisterResourceResponse()
+          .setUrn(registered.urn)
+          .setId(registered.id)
+          .setObject(struct.Struct.fromJavaScript(JSON.parse(JSON.stringify(registered.properties))));
+      }),
+      registerResourceOutputs: unary((message: InstanceType<typeof monitor.RegisterResourceOutputsRequest>) => {
+        listener.registerOutputs(message.getUrn(), propertiesOf(message.getOutputs()));
+        return new empty.Empty();
+      }),
+      registerResourceHook: unary(() => new empty.Empty()),
+      registerErrorHook: refuse("an error hook"),
+      registerStackTransform: refuse("a transform of the stack"),
+      registerStackInvokeTransform: refuse("a transform of invokes"),
+      registerPackage: refuse("a parameterized package"),
+      invoke: unary((message: InstanceType<typeof monitor.ResourceInvokeRequest>) => {
+        const error = unsupported(`the invoke "${message.getTok()}"`);
+        listener.refuse(error);
+        throw error;
+      }),
+      call: refuse("a call of a remote method"),
+      readResource: unary((message: InstanceType<typeof monitor.ReadResourceRequest>) => {
+        const error = unsupported(`the read of "${message.getName()}" (${message.getType()})`);
+        listener.refuse(error);
+        throw error;
+      }),
+      existsResource: refuse("a look whether a resource exists"),
+      signalAndWaitForShutdown: unary(() => {
+        listener.succeeded();
+        return new empty.Empty();
+      }),
+    };
+  }
+
+  #engine(listener: ProgramListener): grpc.UntypedServiceImplementation {
+    return {
+      log: unary((message: InstanceType<typeof engine.LogRequest>) => {
+        listener.log(SEVERITIES[message.getSeverity()] ?? "info", message.getMessage());
+        return new empty.Empty();
+      }),
+      getRootResource: unary(() => new engine.GetRootResourceResponse().setUrn(this.#rootUrn)),
+      setRootResource: unary((message: InstanceType<typeof engine.SetRootResourceRequest>) => {
+        this.#rootUrn = message.getUrn();
+        return new engine.SetRootResourceResponse();
+      }),
+      startDebugging: unary(() => new empty.Empty()),
+      requirePulumiVersion: unary(() => new engine.RequirePulumiVersionResponse()),
+    };
+  }
+}
+
+function unary<Request>(answer: (message: Request) => unknown): Unary {
+  return (call, callback) => {
+    Promise.resolve()
+      .then(() => answer(call.request as Request))
+      .then(
+        (response) => callback(null, response),
+        (error: Error) => callback({ code: grpc.status.UNKNOWN, details: error.message }),
+      );
+  };
+}
+
+function propertiesOf(message: { toJavaScript(): Record<string, unknown> } | undefined): Record<string, unknown> {
+  return message?.toJavaScript() ?? {};
+}
+
+function unsupported(what: string): DayzeroError {
+  return new DayzeroError("PROGRAM_UNSUPPORTED", `the program asks for ${what}, which \`dayzero up\` does not do`, {
+    hint: "run `pulumi up` for this program, or take it out",
+  });
+}

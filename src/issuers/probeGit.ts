@@ -1,0 +1,41 @@
+import { Agent, request } from "undici";
+import { DayzeroError } from "../config/DayzeroError.ts";
+import type { GitCredential } from "./Issuer.ts";
+
+const TIMEOUT_MS = 10_000;
+
+/**
+ * Asks a repository for its references over smart HTTP, as `git ls-remote` does, and reads no further than the answer's status.
+ *
+ * `ca` (PEM) is the only CA trusted. Throws CREDENTIAL_REFUSED when the server answers with anything but the references,
+ * FORGE_UNREACHABLE when it does not answer.
+ */
+export async function probeGit(url: string, credential: GitCredential, ca: string): Promise<void> {
+  const agent = new Agent({ allowH2: false, connect: { ca, timeout: TIMEOUT_MS }, headersTimeout: TIMEOUT_MS });
+  const basic = Buffer.from(`${credential.username}:${credential.password.reveal()}`).toString("base64");
+  try {
+    const response = await request(`${url}/info/refs?service=git-upload-pack`, {
+      dispatcher: agent,
+      headers: { authorization: `Basic ${basic}`, "git-protocol": "version=2" },
+    }).catch((cause: unknown) => {
+      const why = cause instanceof Error ? cause.message : "no answer";
+      throw new DayzeroError("FORGE_UNREACHABLE", `cannot read ${url}: ${why}`, {
+        cause,
+        hint: "see whether the Git server runs: `dayzero status`, logs/git-server.log",
+      });
+    });
+    const type = response.headers["content-type"];
+    if (response.statusCode === 200 && type === "application/x-git-upload-pack-advertisement") {
+      await response.body.dump();
+      return;
+    }
+    const said = (await response.body.text()).trim().split("\n")[0]?.slice(0, 100) ?? "";
+    throw new DayzeroError(
+      "CREDENTIAL_REFUSED",
+      `cannot read ${url} with credential ${credential.fingerprint}: status ${response.statusCode}${said === "" ? "" : `, "${said}"`}`,
+      { hint: "compare the issuer's audience and generation with what the Git server expects (etc/git-server.json)" },
+    );
+  } finally {
+    await agent.destroy();
+  }
+}

@@ -1,0 +1,60 @@
+import { isClusterScoped } from "./isClusterScoped.ts";
+
+/** One kind that the rendered repository holds, once for each namespace it is found in. */
+export interface RepositoryKind {
+  /** API group; "" for the core group. */
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+  /** As the manifest says it; absent when it names none. */
+  readonly namespace?: string;
+}
+
+export interface GroupKind {
+  readonly group: string;
+  readonly kind: string;
+}
+
+/** What the GitOps controller has to be allowed to reconcile the repository, and nothing beyond. */
+export interface RepositoryNeeds {
+  /** Destination namespaces, sorted. */
+  readonly namespaces: readonly string[];
+  /** Namespaced kinds by namespace, sorted by group and kind. */
+  readonly namespaced: Readonly<Record<string, readonly GroupKind[]>>;
+  /** Cluster-scoped kinds, sorted. */
+  readonly cluster: readonly GroupKind[];
+}
+
+/**
+ * Sorts what a repository holds by where it goes. Equal repositories give equal results whatever their order.
+ *
+ * A namespaced kind without a namespace goes to `defaultNamespace`, which is a destination only then.
+ */
+export function repositoryNeeds(kinds: readonly RepositoryKind[], defaultNamespace: string): RepositoryNeeds {
+  const cluster: GroupKind[] = [];
+  const byNamespace = new Map<string, GroupKind[]>();
+  for (const { group, kind, namespace } of kinds) {
+    if (isClusterScoped({ group, kind })) {
+      cluster.push({ group, kind });
+      continue;
+    }
+    const destination = namespace ?? defaultNamespace;
+    byNamespace.set(destination, [...(byNamespace.get(destination) ?? []), { group, kind }]);
+  }
+  const namespaces = [...byNamespace.keys()].sort();
+  return {
+    namespaces,
+    namespaced: Object.fromEntries(namespaces.map((name) => [name, sortedUnique(byNamespace.get(name) ?? [])])),
+    cluster: sortedUnique(cluster),
+  };
+}
+
+/** Every namespaced kind, whichever namespace needs it; sorted. */
+export function namespacedKinds(needs: RepositoryNeeds): GroupKind[] {
+  return sortedUnique(Object.values(needs.namespaced).flat());
+}
+
+function sortedUnique(kinds: readonly GroupKind[]): GroupKind[] {
+  const byKey = new Map(kinds.map(({ group, kind }) => [`${group}/${kind}`, { group, kind }]));
+  return [...byKey.keys()].sort().flatMap((key) => byKey.get(key) ?? []);
+}

@@ -1,0 +1,21 @@
+import type { Output } from "@pulumi/pulumi/output.js";
+import { CustomResource, type CustomResourceOptions } from "@pulumi/pulumi/resource.js";
+
+/** One life of a cluster. */
+export class Generation extends CustomResource {
+  /** First 8 hex digits of the UID of the namespace kube-system. */
+  declare readonly generation: Output<string>;
+  declare readonly uid: Output<string>;
+  /** PEM (SPKI) of the keys that verify the cluster's service-account tokens. */
+  declare readonly publicKeys: Output<string[]>;
+  declare readonly issuer: Output<string>;
+
+  constructor(name: string, args: Record<string, never>, options?: CustomResourceOptions) {
+    super(
+      "dayzero:cluster:Generation",
+      name,
+      { ...args, generation: undefined, uid: undefined, publicKeys: undefined, issuer: undefined },
+      options,
+    );
+  }
+}

@@ -1,0 +1,40 @@
+import { readdir, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { StackLayout } from "../../machine/StackLayout.ts";
+import { writeFileAtomic } from "../../machine/writeFileAtomic.ts";
+
+/** Remembers, beside a file of the stack, that it is the stack's own and what it was made from. Never holds a secret. */
+export class FileMarks<Mark> {
+  readonly #kind: string;
+
+  constructor(kind: "file" | "secret-file") {
+    this.#kind = kind;
+  }
+
+  async read(layout: StackLayout, path: string): Promise<Mark | undefined> {
+    try {
+      return JSON.parse(await readFile(this.#file(layout, path), "utf8")) as Mark;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+      throw error;
+    }
+  }
+
+  async write(layout: StackLayout, path: string, mark: Mark): Promise<void> {
+    await writeFileAtomic(this.#file(layout, path), JSON.stringify(mark));
+  }
+
+  async remove(layout: StackLayout, path: string): Promise<void> {
+    await rm(this.#file(layout, path), { force: true });
+  }
+
+  /** Paths of all marked files. */
+  async list(layout: StackLayout): Promise<string[]> {
+    const names = await readdir(layout.owned(this.#kind)).catch(() => []);
+    return names.filter((name) => name.endsWith(".json")).map((name) => decodeURIComponent(name.slice(0, -5)));
+  }
+
+  #file(layout: StackLayout, path: string): string {
+    return join(layout.owned(this.#kind), `${encodeURIComponent(path)}.json`);
+  }
+}

@@ -1,0 +1,34 @@
+import { DayzeroError } from "../../config/DayzeroError.ts";
+import type { ProcessInputs } from "./ProcessInputs.ts";
+import type { ProcessLog } from "./ProcessLog.ts";
+
+/** The error for a process that did not get ready, with the last lines it said. */
+export async function processFailure(
+  inputs: ProcessInputs,
+  how: "ended" | "late",
+  log: ProcessLog,
+): Promise<DayzeroError> {
+  const lines = await log.tail();
+  const port = /:(\d{2,5}): bind: address already in use|EADDRINUSE.*:(\d{2,5})/.exec(lines.join("\n"));
+  if (how === "ended" && port !== null) return portTaken(inputs.name, Number(port[1] ?? port[2]));
+  const said =
+    lines.length === 0 ? "it said nothing" : `its last lines:\n${lines.map((line) => `  ${line}`).join("\n")}`;
+  const hint = `read ${log.file}`;
+  return how === "ended"
+    ? new DayzeroError("PROCESS_EXITED", `process "${inputs.name}" ended before it was ready; ${said}`, { hint })
+    : new DayzeroError(
+        "PROCESS_NOT_READY",
+        `process "${inputs.name}" was not ready after ${inputs.readySeconds} s; ${said}`,
+        { hint },
+      );
+}
+
+export function portTaken(name: string, port: number): DayzeroError {
+  return new DayzeroError(
+    "PORT_TAKEN",
+    `cannot start "${name}": port ${port} of 127.0.0.1 is taken by another program`,
+    {
+      hint: `end what listens there (ss -ltnp 'sport = :${port}'), or run dayzero down and up again for other ports`,
+    },
+  );
+}

@@ -1,0 +1,221 @@
+import { rm } from "node:fs/promises";
+import { z } from "zod";
+import type { VaultClient } from "../../clients/VaultClient.ts";
+import { DayzeroError } from "../../config/DayzeroError.ts";
+import { Secret } from "../../credentials/Secret.ts";
+import { checkRecipients, seal } from "../../credentials/sealing.ts";
+import { StackLayout } from "../../machine/StackLayout.ts";
+import type { Change, Context, Resource } from "../Resource.ts";
+import { ageIdentities, localRecipient } from "./ageIdentities.ts";
+import { removeInitialRootToken, writeInitialRootToken } from "./initialRootToken.ts";
+import { readSealedShares, removeSealedShares, type SealedShares, writeSealedShares } from "./SealedShares.ts";
+import { unsealVault, untilActive } from "./unsealVault.ts";
+import { vaultConnection } from "./vaultConnection.ts";
+
+/**
+ * Share number i is sealed to recipient i modulo n, to nobody else. With as many shares as recipients each holds one, and
+ * `threshold` people together unseal. More shares than recipients give some people several; as many as the threshold would let one
+ * unseal alone, which is refused where there are several recipients.
+ */
+const inputs = z
+  .strictObject({
+    address: z.url({ protocol: /^https$/ }),
+    /** Authority of the stack (`platform`), or path of a CA certificate. */
+    authority: z.string().min(1),
+    /** age recipients; none: a local identity is made, and listed as residual. */
+    recipients: z.array(z.string()),
+    shares: z.int().min(1).max(255),
+    threshold: z.int().min(1),
+  })
+  .superRefine(({ recipients, shares, threshold }, check) => {
+    const problem = (path: string, message: string) => check.addIssue({ code: "custom", path: [path], message });
+    if (new Set(recipients).size < recipients.length) problem("recipients", "expected each recipient once");
+    if (shares < recipients.length)
+      problem("shares", `expected a share for each of ${recipients.length} recipients, seen ${shares}`);
+    if (threshold > shares) problem("threshold", `expected at most the ${shares} shares, seen ${threshold}`);
+    if (shares > 1 && threshold < 2) problem("threshold", `expected at least 2 of ${shares} shares, seen ${threshold}`);
+    const most = Math.ceil(shares / Math.max(1, recipients.length));
+    if (recipients.length > 1 && most >= threshold) {
+      problem("threshold", `expected more than the ${most} shares that one recipient holds, seen ${threshold}`);
+    }
+  });
+
+export type InitializationInputs = z.infer<typeof inputs>;
+
+export interface InitializationLive {
+  readonly address: string;
+  readonly initialized: true;
+  readonly sealed: boolean;
+  readonly recipients: readonly string[];
+  /** The identity that opens the shares was made by this stack and lies in its folder. */
+  readonly localIdentity: boolean;
+  readonly shares: number;
+  readonly threshold: number;
+}
+
+/**
+ * Initializes Vault once, and unseals it whenever it is sealed.
+ *
+ * Vault's answer (shares and initial root token) is sealed to the age recipients in memory before anything of it is written. A
+ * crash between Vault's answer and that write loses the answer; the marker that is written first tells the next run, and
+ * {@link storageResource} then begins anew. Sources: https://openbao.org/api-docs/system/init/ and .../unseal/.
+ */
+export const initializationResource: Resource<InitializationInputs, InitializationLive> = {
+  type: "dayzero:vault:Initialization",
+  inputs,
+
+  identify: ({ address, authority }) => `${address} ${authority}`,
+
+  async read(id, ctx) {
+    const [address = "", authority = ""] = id.split(" ");
+    const layout = new StackLayout(ctx.directory);
+    const shares = await readSealedShares(layout);
+    const seal = await sealState({ address, authority }, layout, ctx);
+    if (seal === undefined) return live(address, shares, true);
+    if (!seal.initialized) {
+      if (shares?.state !== "sealed") return undefined;
+      throw new DayzeroError(
+        "VAULT_DATA_MISSING",
+        `cannot use vault at ${address}: it is empty, but this stack holds sealed shares of one that was initialized`,
+        { hint: "put data/vault back from a backup, or run `dayzero down` to begin with a new Vault" },
+      );
+    }
+    if (shares === undefined) {
+      throw new DayzeroError(
+        "VAULT_INITIALIZED_BY_OTHERS",
+        `cannot take over vault at ${address}: it is initialized, and not by this stack`,
+        { hint: "put vault/shares.age.json of this stack back, or give the stack a Vault of its own" },
+      );
+    }
+    return live(address, shares, seal.sealed);
+  },
+
+  plan(found, desired) {
+    if (found === undefined) return [{ action: "create", path: "" }];
+    const changes: Change[] = found.sealed
+      ? [{ action: "update", path: "sealed", before: "true", after: "false" }]
+      : [];
+    const wanted = desired.recipients.length === 0 ? "a local identity" : desired.recipients.join(", ");
+    const held = found.localIdentity ? "a local identity" : found.recipients.join(", ");
+    const differs = [
+      ...(wanted === held ? [] : [`recipients ${wanted} instead of ${held}`]),
+      ...(desired.shares === found.shares ? [] : [`${desired.shares} shares instead of ${found.shares}`]),
+      ...(desired.threshold === found.threshold
+        ? []
+        : [`threshold ${desired.threshold} instead of ${found.threshold}`]),
+    ];
+    if (differs.length === 0) return changes;
+    throw new DayzeroError("VAULT_RESHARE_UNSUPPORTED", `cannot change the shares of vault: ${differs.join(", ")}`, {
+      hint: "set dayzero:vault back to what Vault was initialized with; who has seen a share keeps it until Vault is rekeyed",
+    });
+  },
+
+  async apply(_changes, desired, ctx) {
+    const layout = new StackLayout(ctx.directory);
+    const client = await vaultConnection(layout, desired);
+    try {
+      if (!(await client.health()).initialized) await initialize(client, desired, layout, ctx);
+      const shares = await readSealedShares(layout);
+      if (shares?.state !== "sealed") {
+        throw new DayzeroError(
+          "VAULT_INIT_LOST",
+          `vault at ${desired.address} is initialized, and its shares are lost`,
+          {
+            hint: "run `dayzero up` again: it empties that Vault, which nobody can open, and begins anew",
+          },
+        );
+      }
+      await unsealVault(client, shares, await ageIdentities(layout, ctx.memory));
+      await untilActive(client, ctx.signal);
+      return live(desired.address, shares, false) as InitializationLive;
+    } finally {
+      await client.close();
+    }
+  },
+
+  /** None: a Vault is not thrown away because a program no longer mentions it; `down` does that. */
+  owned: async () => [],
+
+  async remove(_id, ctx) {
+    const layout = new StackLayout(ctx.directory);
+    await removeInitialRootToken(layout, ctx.memory);
+    await removeSealedShares(layout);
+    await rm(layout.vault("identity.txt"), { force: true });
+  },
+
+  ledger(_id, found) {
+    return [
+      {
+        what: `${found.shares} unseal share${found.shares === 1 ? "" : "s"} of Vault, sealed to age recipients`,
+        where: "vault/shares.age.json",
+        expiresAt: null,
+        residual: true,
+        reason: "a Vault that restarts has to be unsealed",
+      },
+      ...(found.localIdentity
+        ? [
+            {
+              what: "age identity that opens Vault's unseal shares",
+              where: "vault/identity.txt",
+              expiresAt: null,
+              residual: true,
+              reason: "the stack names no age recipient, and a restart has to unseal without asking",
+            },
+          ]
+        : []),
+    ];
+  },
+};
+
+async function initialize(
+  client: VaultClient,
+  desired: InitializationInputs,
+  layout: StackLayout,
+  ctx: Context,
+): Promise<void> {
+  const localIdentity = desired.recipients.length === 0;
+  const recipients = localIdentity ? [await localRecipient(layout)] : desired.recipients;
+  await checkRecipients(recipients, "recipients");
+  await writeSealedShares(layout, { state: "initializing" });
+  ctx.narrate("initializing vault");
+  const answer = await client.write<{ keys_base64: string[]; root_token: string }>("sys/init", {
+    secret_shares: desired.shares,
+    secret_threshold: desired.threshold,
+  });
+  const shares: { recipient: string; sealed: string }[] = [];
+  for (const [index, share] of answer.keys_base64.entries()) {
+    const recipient = recipients[index % recipients.length] as string;
+    shares.push({ recipient, sealed: await seal(new Secret(share), [recipient]) });
+  }
+  // The shares come last: once they are there, so is the token with which the next run goes on.
+  await writeInitialRootToken(layout, ctx.memory, new Secret(answer.root_token), recipients);
+  await writeSealedShares(layout, { state: "sealed", threshold: desired.threshold, localIdentity, shares });
+}
+
+/** `undefined` when a run that may not wait finds nobody there. */
+async function sealState(
+  server: { address: string; authority: string },
+  layout: StackLayout,
+  ctx: Context,
+): Promise<{ initialized: boolean; sealed: boolean } | undefined> {
+  try {
+    const client = await vaultConnection(layout, server);
+    return await client.health().finally(() => client.close());
+  } catch (error) {
+    if (ctx.dryRun && error instanceof DayzeroError) return undefined;
+    throw error;
+  }
+}
+
+function live(address: string, shares: SealedShares | undefined, sealed: boolean): InitializationLive | undefined {
+  if (shares?.state !== "sealed") return undefined;
+  return {
+    address,
+    initialized: true,
+    sealed,
+    recipients: [...new Set(shares.shares.map(({ recipient }) => recipient))],
+    localIdentity: shares.localIdentity,
+    shares: shares.shares.length,
+    threshold: shares.threshold,
+  };
+}

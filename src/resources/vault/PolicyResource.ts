@@ -1,0 +1,78 @@
+import { z } from "zod";
+import { DayzeroError } from "../../config/DayzeroError.ts";
+import type { Change, Context, Resource } from "../Resource.ts";
+
+const inputs = z.strictObject({
+  /** As Vault knows it; see `policyName`. */
+  name: z.string().regex(/^dayzero-[a-z0-9-]+$/, "expected a name that begins with dayzero-"),
+  /** HCL. */
+  text: z.string().min(1),
+});
+
+export type PolicyInputs = z.infer<typeof inputs>;
+
+export interface PolicyLive {
+  readonly name: string;
+  readonly text: string;
+}
+
+/** An ACL policy; its first line is the stack's mark. Source: https://openbao.org/api-docs/system/policies/. */
+export const policyResource: Resource<PolicyInputs, PolicyLive> = {
+  type: "dayzero:vault:Policy",
+  inputs,
+
+  identify: ({ name }) => name,
+
+  async read(name, ctx) {
+    const found = await readPolicy(name, ctx);
+    if (found === undefined) return undefined;
+    const mark = markOf(ctx.stack);
+    if (found.startsWith(mark)) return { name, text: found.slice(mark.length) };
+    throw new DayzeroError(
+      "VAULT_POLICY_NOT_OURS",
+      `cannot manage vault policy "${name}": it lacks the mark of stack "${ctx.stack}"`,
+      {
+        hint: `delete the policy, or put "${mark.trim()}" into its first line if it is this stack's`,
+      },
+    );
+  },
+
+  plan(live, desired) {
+    if (live === undefined) return [{ action: "create", path: "" }];
+    return live.text === desired.text ? [] : textChanges(live.text, desired.text);
+  },
+
+  async apply(_changes, { name, text }, ctx) {
+    const vault = await ctx.vault();
+    await vault.write(`sys/policies/acl/${name}`, { policy: `${markOf(ctx.stack)}${text}` });
+    return { name, text };
+  },
+
+  async owned(stack, ctx) {
+    const vault = await ctx.vault();
+    const names = (await vault.list("sys/policies/acl")).filter((name) => name.startsWith(`dayzero-${stack}-`));
+    const texts = await Promise.all(names.map((name) => readPolicy(name, ctx)));
+    return names.filter((_, index) => texts[index]?.startsWith(markOf(stack)));
+  },
+
+  async remove(name, ctx) {
+    await (await ctx.vault()).delete(`sys/policies/acl/${name}`);
+  },
+};
+
+async function readPolicy(name: string, ctx: Context): Promise<string | undefined> {
+  const vault = await ctx.vault();
+  return (await vault.read<{ policy: string }>(`sys/policies/acl/${name}`))?.policy;
+}
+
+function markOf(stack: string): string {
+  return `# dayzero.dev/stack: ${stack}\n`;
+}
+
+/** The lines that go and the lines that come. */
+function textChanges(before: string, after: string): Change[] {
+  const [old, next] = [before.split("\n"), after.split("\n")];
+  const gone = old.filter((line) => !next.includes(line)).join("\n");
+  const added = next.filter((line) => !old.includes(line)).join("\n");
+  return [{ action: "update", path: "text", before: gone, after: added }];
+}

@@ -1,0 +1,122 @@
+import type { KubernetesClient } from "../../clients/KubernetesClient.ts";
+import type { VaultClient } from "../../clients/VaultClient.ts";
+import { VaultError } from "../../clients/VaultError.ts";
+import { DayzeroError } from "../../config/DayzeroError.ts";
+import type { Secret } from "../../credentials/Secret.ts";
+import type { StackLayout } from "../../machine/StackLayout.ts";
+import { ROOT_TOKEN, readInitialRootToken } from "./initialRootToken.ts";
+import { jwtMountName, OPERATOR, VAULT_AUDIENCE } from "./trustNames.ts";
+import { vaultConnection } from "./vaultConnection.ts";
+
+export interface OperatorAccess {
+  readonly layout: StackLayout;
+  /** `https://127.0.0.1:<ports.vault>` */
+  readonly address: string;
+  /** The run's memory: the initial root token while it exists, and `age-identity` where one was supplied. */
+  readonly memory: Map<string, Secret>;
+  /** The stack's cluster as its administrator, who may ask for a token of the operator's service account. */
+  kubernetes(): Promise<KubernetesClient>;
+  now(): Date;
+}
+
+interface Session {
+  readonly client: VaultClient;
+  readonly as: "root" | "operator";
+  readonly renewAt: Date | undefined;
+}
+
+/** The role gives five minutes; the last one is not begun. */
+const SESSION_MS = 240_000;
+
+/** One session for each run, known by the run's memory. */
+const sessions = new WeakMap<OperatorAccess["memory"], Promise<Session>>();
+
+/**
+ * The stack's Vault with a token that may manage it: the initial root token until `up` has revoked it, then the operator's.
+ *
+ * Ask again for each use: a session is kept as long as it is good and then replaced. Throws `VAULT_UNREACHABLE`, `VAULT_NOT_INITIALIZED`,
+ * `VAULT_SEALED`, or `VAULT_OPERATOR_REFUSED` with the reason.
+ */
+export async function operatorVaultClient(access: OperatorAccess): Promise<VaultClient> {
+  const known = await sessions.get(access.memory)?.catch(() => undefined);
+  if (known !== undefined && isGood(known, access)) return known.client;
+  const session = open(access);
+  sessions.set(access.memory, session);
+  return (await session).client;
+}
+
+/** Logs in as operator with a fresh token of its service account, through the mount of one generation. */
+export async function loginOperator(
+  client: VaultClient,
+  kubernetes: KubernetesClient,
+  mount: string,
+): Promise<VaultClient> {
+  const { token } = await kubernetes.serviceAccountToken({
+    ...OPERATOR.serviceAccount,
+    audiences: [VAULT_AUDIENCE],
+    expirationSeconds: 600,
+  });
+  return client.loginJwt(mount, OPERATOR.role, token);
+}
+
+function isGood(session: Session, { memory, now }: OperatorAccess): boolean {
+  if (session.as === "root") return memory.has(ROOT_TOKEN);
+  return session.renewAt !== undefined && now() < session.renewAt;
+}
+
+async function open(access: OperatorAccess): Promise<Session> {
+  const client = await vaultConnection(access.layout, { address: access.address, authority: "platform" });
+  const { initialized, sealed } = await client.health();
+  if (!initialized || sealed) {
+    throw new DayzeroError(
+      initialized ? "VAULT_SEALED" : "VAULT_NOT_INITIALIZED",
+      `cannot log in to vault at ${access.address}: it is ${initialized ? "sealed" : "not initialized"}`,
+      { hint: "run `dayzero up`" },
+    );
+  }
+  const root = await readInitialRootToken(access.layout, access.memory);
+  if (root.state === "open") {
+    const asRoot = client.withToken(root.token);
+    if (await isAccepted(asRoot)) return { client: asRoot, as: "root", renewAt: undefined };
+  }
+  const renewAt = new Date(access.now().getTime() + SESSION_MS);
+  try {
+    const kubernetes = await access.kubernetes();
+    const mount = jwtMountName(await generationOf(kubernetes));
+    return { client: await loginOperator(client, kubernetes, mount), as: "operator", renewAt };
+  } catch (cause) {
+    throw new DayzeroError(
+      "VAULT_OPERATOR_REFUSED",
+      `cannot log in to vault at ${access.address} as role "${OPERATOR.role}": ${cause instanceof Error ? cause.message : "unknown"}`,
+      {
+        cause,
+        hint:
+          root.state === "sealed"
+            ? "an interrupted run left the initial root token sealed: run `dayzero up --identity FILE` with the age identity of a recipient"
+            : "is this the cluster that Vault was made to trust? a new cluster needs k unseal shares to be trusted",
+      },
+    );
+  }
+}
+
+/** Whether Vault still knows the client's token. */
+export async function isAccepted(client: VaultClient): Promise<boolean> {
+  try {
+    await client.read("auth/token/lookup-self");
+    return true;
+  } catch (error) {
+    if (error instanceof VaultError && error.status === 403) return false;
+    throw error;
+  }
+}
+
+/** A generation is one life of a cluster: the UID of its namespace kube-system. */
+async function generationOf(kubernetes: KubernetesClient): Promise<string> {
+  const namespace = await kubernetes.get<{ metadata: { uid: string } }>({
+    apiVersion: "v1",
+    kind: "Namespace",
+    name: "kube-system",
+  });
+  if (namespace === undefined) throw new Error("the cluster has no namespace kube-system yet");
+  return namespace.metadata.uid;
+}

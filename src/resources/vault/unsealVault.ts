@@ -1,0 +1,81 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { VaultClient } from "../../clients/VaultClient.ts";
+import { VaultError } from "../../clients/VaultError.ts";
+import { DayzeroError } from "../../config/DayzeroError.ts";
+import type { Secret } from "../../credentials/Secret.ts";
+import { unseal } from "../../credentials/sealing.ts";
+import type { SealedShares } from "./SealedShares.ts";
+
+interface SealStatus {
+  readonly sealed: boolean;
+  /** Shares needed. */
+  readonly t: number;
+  /** Shares given so far. */
+  readonly progress: number;
+}
+
+const POLL_MS = 25;
+
+/**
+ * Unseals with every share that the identities open; nothing to do when Vault is not sealed.
+ *
+ * Who can open enough shares starts anew, so that a half-done or wrong attempt of someone else does not count. Who cannot adds
+ * theirs to what was given before: k people unseal one after the other, each on their own. Then throws `VAULT_SEALED`.
+ */
+export async function unsealVault(
+  client: VaultClient,
+  shares: Extract<SealedShares, { state: "sealed" }>,
+  identities: readonly Secret[],
+): Promise<void> {
+  const before = await sealStatus(client);
+  if (!before.sealed) return;
+  const opened: Secret[] = [];
+  for (const share of shares.shares) {
+    const open = await unseal(share.sealed, identities);
+    if (open !== undefined) opened.push(open);
+  }
+  if (opened.length >= before.t) await client.write("sys/unseal", { reset: true });
+  let status = before;
+  for (const share of opened) {
+    status = await give(client, share);
+    if (!status.sealed) return;
+  }
+  throw new DayzeroError(
+    "VAULT_SEALED",
+    `cannot unseal vault at ${client.address}: ${status.progress} of ${status.t} shares given, the identities at hand open ${opened.length} of ${shares.shares.length}`,
+    { hint: `run \`dayzero up --identity FILE\` with the age identity of ${recipientsOf(shares)}` },
+  );
+}
+
+/** Resolves once Vault, which is not sealed, serves requests: a raft node has to win its election first. */
+export async function untilActive(client: VaultClient, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    signal.throwIfAborted();
+    const { sealed, standby } = await client.health();
+    if (sealed) throw new DayzeroError("VAULT_SEALED", `vault at ${client.address} was sealed while it started`);
+    if (!standby) return;
+    await delay(POLL_MS, undefined, { signal });
+  }
+}
+
+async function give(client: VaultClient, share: Secret): Promise<SealStatus> {
+  try {
+    return await client.write<SealStatus>("sys/unseal", { key: share.reveal() });
+  } catch (cause) {
+    if (!(cause instanceof VaultError)) throw cause;
+    throw new DayzeroError("VAULT_UNSEAL_REFUSED", `cannot unseal vault at ${client.address} with its sealed shares`, {
+      cause,
+      hint: "someone gave a wrong share before (run it again), or vault/shares.age.json belongs to another Vault",
+    });
+  }
+}
+
+async function sealStatus(client: VaultClient): Promise<SealStatus> {
+  const status = await client.read<SealStatus>("sys/seal-status");
+  if (status === undefined) throw new Error(`vault at ${client.address} has no seal status`);
+  return status;
+}
+
+function recipientsOf(shares: Extract<SealedShares, { state: "sealed" }>): string {
+  return [...new Set(shares.shares.map(({ recipient }) => recipient))].join(" or ");
+}
