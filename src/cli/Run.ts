@@ -1,5 +1,5 @@
 import type { ExitCode } from "./exitCodes.ts";
-import type { Narrator } from "./narrator/Narrator.ts";
+import type { Narrator, Paint } from "./narrator/Narrator.ts";
 
 /** What a command gets of the world outside; made once in main, which alone reads `process`. */
 export interface Run {
@@ -10,6 +10,8 @@ export interface Run {
   /** Folder of Pulumi.yaml. */
   readonly projectDirectory: string;
   readonly narrator: Narrator;
+  /** Colours the result, where that goes to a terminal. */
+  readonly paint: Paint;
   /** Aborted, with an `Interrupted` as its reason, when the person wants to stop. */
   readonly signal: AbortSignal;
   /** Asks on the terminal; undefined when nobody is there to answer. */

@@ -1,10 +1,10 @@
-import { readFile } from "node:fs/promises";
-import { DayzeroError } from "../config/DayzeroError.ts";
 import type { KubernetesClient } from "../clients/KubernetesClient.ts";
 import type { VaultClient } from "../clients/VaultClient.ts";
+import { DayzeroError } from "../config/DayzeroError.ts";
 import type { Secret } from "../credentials/Secret.ts";
-import type { PortName, StackLayout } from "../machine/StackLayout.ts";
+import type { StackLayout } from "../machine/StackLayout.ts";
 import type { Context } from "../resources/Resource.ts";
+import { vaultAddress } from "./vaultAddress.ts";
 
 export interface ContextOptions {
   readonly stack: string;
@@ -12,8 +12,8 @@ export interface ContextOptions {
   readonly dryRun: boolean;
   readonly signal: AbortSignal;
   readonly program: readonly [node: string, entry: string];
-  /** Paths by tool name; a tool that is not among them cannot be asked for. */
-  readonly tools: ReadonlyMap<string, string>;
+  /** Paths by tool name; undefined where none is going to be started: a name then stands for itself. */
+  readonly tools: ReadonlyMap<string, string> | undefined;
   /** Content of `--identity FILE`. */
   readonly identity?: Secret;
   readonly narrate: (message: string) => void;
@@ -58,6 +58,7 @@ export function createContext(options: ContextOptions): { context: Context; clos
     now,
     tool(name) {
       if (name === "dayzero") return options.program;
+      if (tools === undefined) return [name];
       const path = tools.get(name);
       if (path !== undefined) return [path];
       throw new DayzeroError("TOOL_UNKNOWN", `no pinned tool is called ${JSON.stringify(name)}`, {
@@ -75,9 +76,4 @@ export function createContext(options: ContextOptions): { context: Context; clos
       for (const client of clients) client.close();
     },
   };
-}
-
-async function vaultAddress(layout: StackLayout): Promise<string> {
-  const ports = JSON.parse(await readFile(layout.ports, "utf8")) as Partial<Record<PortName, number>>;
-  return `https://127.0.0.1:${ports.vault}`;
 }

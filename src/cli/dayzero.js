@@ -26,9 +26,8 @@ function pinnedNode() {
  */
 function continueIn(node) {
   const child = spawn(node, process.argv.slice(1), { stdio: ["inherit", "inherit", "inherit", "ipc"] });
-  // A terminal signals the whole group, so the child has had its SIGINT; the others are sent to this process alone.
-  process.on("SIGINT", () => undefined);
-  for (const signal of /** @type {const} */ (["SIGTERM", "SIGHUP"])) process.on(signal, () => child.kill(signal));
+  for (const signal of /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"]))
+    process.on(signal, () => child.kill(signal));
   child.on("error", (error) => {
     process.stderr.write(`dayzero: cannot start ${node}: ${error.message}\n`);
     process.exit(1);

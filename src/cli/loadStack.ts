@@ -44,10 +44,6 @@ export async function loadStack(run: Run, stack: string, options: SpecOptions): 
     ...(options.branch === undefined ? {} : { branch: options.branch }),
     ...(options.path === undefined ? {} : { path: options.path }),
   };
-  if (options.repo === undefined && remembered.source !== undefined) {
-    const message = `using ${remembered.source}, remembered from an earlier --repo`;
-    run.narrator.tell({ kind: "note", message });
-  }
   const spec = parseStackSpec({
     stack,
     file: await readStackFile(run, stack),

@@ -4,6 +4,9 @@ import { DayzeroError } from "../config/DayzeroError.ts";
 import { EXIT, EXIT_CODES_HELP, type ExitCode, exitCodeOf, Interrupted } from "./exitCodes.ts";
 import type { Outcome, Run } from "./Run.ts";
 
+/** Under another Node one Ctrl-C arrives twice: from the terminal, and from dayzero.js, which passes signals on. */
+const ECHO_MS = 200;
+
 interface OutputOptions {
   readonly json?: boolean;
   readonly debug?: boolean;
@@ -18,7 +21,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   let exitCode: ExitCode = EXIT.ok;
 
   const perform = async (output: OutputOptions, work: (run: Run) => Promise<Outcome>) => {
-    exitCode = await performCommand(argv, output, work);
+    exitCode = await performCommand(output, work);
   };
   const command = <Options>(name: string, description: string, load: () => Promise<Action<Options & OutputOptions>>) =>
     outputOptions(program.command(`${name} [stack]`).description(description))
@@ -100,17 +103,14 @@ function mirrorOption(): Option {
   return new Option("--mirror <folder|url>", "where to fetch tools from instead of their publishers");
 }
 
-async function performCommand(
-  argv: readonly string[],
-  output: OutputOptions,
-  work: (run: Run) => Promise<Outcome>,
-): Promise<ExitCode> {
+async function performCommand(output: OutputOptions, work: (run: Run) => Promise<Outcome>): Promise<ExitCode> {
   const { createNarrator, createPaint } = await import("./narrator/createNarrator.ts");
   const environment = Object.fromEntries(
     Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined),
   );
   const json = output.json === true;
-  const color = output.color && !environment.NO_COLOR && process.stderr.isTTY === true && environment.TERM !== "dumb";
+  const colored = output.color && !environment.NO_COLOR && environment.TERM !== "dumb";
+  const color = colored && process.stderr.isTTY === true;
   const live = process.stderr.isTTY === true && !json && environment.TERM !== "dumb";
   const narrator = await createNarrator({ stderr: process.stderr, live, color });
   const interruption = interruptible((message) => narrator.tell({ kind: "note", message }));
@@ -121,6 +121,7 @@ async function performCommand(
       program: [process.execPath, fileURLToPath(new URL("dayzero.js", import.meta.url))],
       projectDirectory: fileURLToPath(new URL("../../", import.meta.url)),
       narrator,
+      paint: createPaint(colored && process.stdout.isTTY === true),
       signal: interruption,
       confirm: process.stdin.isTTY && process.stderr.isTTY && !json ? confirmOnTerminal : undefined,
     });
@@ -138,14 +139,19 @@ async function performCommand(
   }
 }
 
-/** The first signal asks the run to end cleanly, the second ends it. */
+/** The first signal asks the run to end cleanly, a later one ends it. */
 function interruptible(note: (message: string) => void): AbortSignal {
   const controller = new AbortController();
+  let since = 0;
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(name, () => {
-      if (controller.signal.aborted) process.exit(EXIT.interrupted);
-      note("stopping; once more to stop at once");
-      controller.abort(new Interrupted(name));
+      if (!controller.signal.aborted) {
+        since = performance.now();
+        note("stopping; once more to stop at once");
+        controller.abort(new Interrupted(name));
+      } else if (performance.now() - since > ECHO_MS) {
+        process.exit(EXIT.interrupted);
+      }
     });
   }
   return controller.signal;

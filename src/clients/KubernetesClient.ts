@@ -201,6 +201,11 @@ export class KubernetesClient {
     return this.#unlessAbsent(() => this.#discovery.namespaced(apiVersion, kind));
   }
 
+  /** The apiVersion to address a kind of a group ("" is the core group) by; `undefined` when the server does not know the kind. */
+  apiVersion(group: string, kind: string): Promise<string | undefined> {
+    return this.#discovery.apiVersion(group, kind);
+  }
+
   async close(): Promise<void> {
     await Promise.all(this.#agents.map((agent) => agent.destroy()));
   }

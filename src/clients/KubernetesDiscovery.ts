@@ -11,18 +11,23 @@ interface ResourceList {
   readonly resources: readonly { name: string; kind: string; namespaced: boolean }[];
 }
 
+interface GroupVersions {
+  readonly preferredVersion: { readonly groupVersion: string };
+  readonly versions: readonly { readonly groupVersion: string }[];
+}
+
 /**
  * Where a kind lives in the REST tree, as the server itself tells (API discovery, `/api/v1` and `/apis/<group>/<version>`).
  *
  * Answers are remembered; a kind that is missing is asked for again, because its CRD may have been made a moment ago.
  */
 export class KubernetesDiscovery {
-  readonly #fetch: (path: string) => Promise<ResourceList>;
+  readonly #fetch: <T>(path: string) => Promise<T>;
   readonly #known = new Map<string, ReadonlyMap<string, ServedKind>>();
   readonly #asking = new Map<string, Promise<ReadonlyMap<string, ServedKind>>>();
 
-  constructor(fetch: (path: string) => Promise<unknown>) {
-    this.#fetch = fetch as (path: string) => Promise<ResourceList>;
+  constructor(fetch: <T>(path: string) => Promise<T>) {
+    this.#fetch = fetch;
   }
 
   /** REST path of one object, or of the collection when `name` is absent. Rejects with reason `UnknownKind`. */
@@ -36,6 +41,22 @@ export class KubernetesDiscovery {
   /** Whether objects of this kind live in namespaces. Rejects with reason `UnknownKind`. */
   async namespaced(apiVersion: string, kind: string): Promise<boolean> {
     return (await this.#find(apiVersion, kind)).namespaced;
+  }
+
+  /** The version of a group in which a kind is served, the preferred one first; `undefined` when it is in none. */
+  async apiVersion(group: string, kind: string): Promise<string | undefined> {
+    if (group === "") return (await this.#ask("v1")).has(kind) ? "v1" : undefined;
+    const found = await this.#fetch<GroupVersions>(`/apis/${encode(group)}`).catch((error: unknown) => {
+      if (error instanceof KubernetesError && error.status === 404) return undefined;
+      throw error;
+    });
+    if (found === undefined) return undefined;
+    const preferred = found.preferredVersion.groupVersion;
+    const others = found.versions.map(({ groupVersion }) => groupVersion).filter((other) => other !== preferred);
+    for (const apiVersion of [preferred, ...others]) {
+      if (this.#known.get(apiVersion)?.has(kind) || (await this.#ask(apiVersion)).has(kind)) return apiVersion;
+    }
+    return undefined;
   }
 
   async #find(apiVersion: string, kind: string): Promise<ServedKind> {
@@ -57,7 +78,7 @@ export class KubernetesDiscovery {
   }
 
   async #load(apiVersion: string): Promise<ReadonlyMap<string, ServedKind>> {
-    const list = await this.#fetch(root(apiVersion)).catch((error: unknown) => {
+    const list = await this.#fetch<ResourceList>(root(apiVersion)).catch((error: unknown) => {
       if (error instanceof KubernetesError && error.status === 404) return { resources: [] };
       throw error;
     });

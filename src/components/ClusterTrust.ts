@@ -2,8 +2,6 @@ import { getStack } from "@pulumi/pulumi/metadata.js";
 import type { Input, Output } from "@pulumi/pulumi/output.js";
 import { output } from "@pulumi/pulumi/output.js";
 import { ComponentResource, type ComponentResourceOptions } from "@pulumi/pulumi/resource.js";
-import { JwtAuth, JwtRole, OidcIssuer, OidcKey, OidcRole, Policy, RootToken } from "../resources/vault/index.ts";
-import { policyText } from "../resources/vault/policyText.ts";
 import {
   GIT_READER,
   gitAudience,
@@ -11,7 +9,8 @@ import {
   policyName,
   subjectOf,
   VAULT_AUDIENCE,
-} from "../resources/vault/trustNames.ts";
+} from "../manifests/vault/trustNames.ts";
+import { JwtAuth, JwtRole, OidcIssuer, OidcKey, OidcRole, Policy, RootToken } from "../resources/vault/index.ts";
 import type { Vault } from "./Vault.ts";
 
 export interface ClusterTrustArgs {
@@ -48,12 +47,12 @@ export class ClusterTrust extends ComponentResource {
     const auth = new JwtAuth(`${name}-auth`, { generation, issuerKeys, issuer }, parent);
     const operatorPolicy = new Policy(
       `${name}-operator-policy`,
-      { name: policyName(stack, OPERATOR.role), text: policyText("operator", { stack }) },
+      { name: policyName(stack, OPERATOR.role), template: "operator", values: { stack } },
       parent,
     );
     const readerPolicy = new Policy(
       `${name}-git-reader-policy`,
-      { name: policyName(stack, `${GIT_READER.role}-${repository}`), text: policyText("git-reader", { repository }) },
+      { name: policyName(stack, `${GIT_READER.role}-${repository}`), template: "git-reader", values: { repository } },
       parent,
     );
     const operator = new JwtRole(

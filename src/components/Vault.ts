@@ -1,9 +1,9 @@
 import { userInfo } from "node:os";
 import { all, type Input, interpolate, type Output, output } from "@pulumi/pulumi/output.js";
 import { ComponentResource, type ComponentResourceOptions } from "@pulumi/pulumi/resource.js";
+import { serverConfiguration } from "../manifests/vault/serverConfiguration.ts";
 import { type Authority, File, Process } from "../resources/local/index.ts";
 import { Initialization, Storage } from "../resources/vault/index.ts";
-import { serverConfiguration } from "../resources/vault/serverConfiguration.ts";
 
 export interface VaultArgs {
   /** What Vault needs of the machine; not the control plane, so both start side by side. */

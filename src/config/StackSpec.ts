@@ -8,7 +8,8 @@ export interface RepositorySpec {
   readonly name: string;
   /** Absolute folder or URL of the user's own repository; a scaffold is made without it. */
   readonly source?: string;
-  readonly branch: string;
+  /** Without it: the one that the source calls its own. */
+  readonly branch?: string;
   readonly path: string;
 }
 
@@ -49,8 +50,8 @@ export interface StackSources {
   readonly workingDirectory: string;
 }
 
-/** The repository that a stack gets when nobody names one. */
-const SCAFFOLD = { name: "fleet", path: "clusters/local" };
+/** Name of the repository that a stack gets when nobody names one. */
+const SCAFFOLD = "fleet";
 
 /** Schema, then defaults, then rules. Throws `STACK_INVALID` with every problem, its path and the value seen. */
 export function parseStackSpec(sources: StackSources): StackSpec {
@@ -66,11 +67,12 @@ export function parseStackSpec(sources: StackSources): StackSpec {
         : undefined;
   // Branch and path of the file belong to the file's repository, not to one named by a flag.
   const beside = flags.source === undefined ? fromFile : {};
+  const branch = flags.branch ?? beside.branch;
   const repository: RepositorySpec = {
-    name: source === undefined ? SCAFFOLD.name : repositoryName(source),
+    name: source === undefined ? SCAFFOLD : repositoryName(source),
     ...(source === undefined ? {} : { source }),
-    branch: flags.branch ?? beside.branch ?? "main",
-    path: flags.path ?? beside.path ?? (source === undefined ? SCAFFOLD.path : "."),
+    ...(branch === undefined ? {} : { branch }),
+    path: flags.path ?? beside.path ?? ".",
   };
 
   const program = values["dayzero:program"] ?? "local";

@@ -28,7 +28,7 @@ export function checkRepository(spec: RepositorySpec, at: (field: "source" | "br
     const wrong = checkSource(spec.source);
     if (wrong !== undefined) problem("source", wrong);
   }
-  if (!isBranchName(spec.branch)) problem("branch", "expected the name of a branch");
+  if (spec.branch !== undefined && !isBranchName(spec.branch)) problem("branch", "expected the name of a branch");
   if (
     spec.path.startsWith("/") ||
     hasControl(spec.path) ||

@@ -9,7 +9,7 @@ import { fetchJwks } from "./git/fetchJwks.ts";
 import type { GitServerConfiguration } from "./git/GitServerConfiguration.ts";
 import { JwksCache, JwksUnavailable } from "./git/JwksCache.ts";
 import { type GitRequest, parseGitRequest } from "./git/parseGitRequest.ts";
-import { runGitBackend } from "./git/runGitBackend.ts";
+import { REQUEST_LIMIT_BYTES, runGitBackend } from "./git/runGitBackend.ts";
 import { verifyGitToken } from "./git/verifyGitToken.ts";
 
 /** The user name under which a token is presented as the password of basic authentication. */
@@ -173,7 +173,7 @@ async function fetchFrom(
   );
   if (!exists) return { ...details, ...refuse(request, response, 404, "no-such-repository") };
   const wrong = checkBody(asked, request);
-  if (wrong !== undefined) return { ...details, ...refuse(request, response, 415, wrong) };
+  if (wrong !== undefined) return { ...details, ...refuse(request, response, wrong.status, wrong.reason) };
   const { bytes, failure } = await runGitBackend({
     git: serving.config.git,
     repositories: serving.repositories,
@@ -187,12 +187,18 @@ async function fetchFrom(
   return { ...details, bytes, ...(failure === undefined ? {} : { failed: failure }) };
 }
 
-function checkBody(asked: Extract<GitRequest, { kind: "fetch" }>, request: IncomingMessage): string | undefined {
+function checkBody(
+  asked: Extract<GitRequest, { kind: "fetch" }>,
+  { headers }: IncomingMessage,
+): { status: number; reason: string } | undefined {
   if (asked.step === "references") return undefined;
-  if (request.headers["content-type"] !== "application/x-git-upload-pack-request") return "content-type";
-  return /^(identity|(x-)?gzip)$/.test(request.headers["content-encoding"] ?? "identity")
-    ? undefined
-    : "content-encoding";
+  if (headers["content-type"] !== "application/x-git-upload-pack-request")
+    return { status: 415, reason: "content-type" };
+  if (!/^(identity|(x-)?gzip)$/.test(headers["content-encoding"] ?? "identity")) {
+    return { status: 415, reason: "content-encoding" };
+  }
+  if (Number(headers["content-length"] ?? 0) > REQUEST_LIMIT_BYTES) return { status: 413, reason: "request-too-large" };
+  return undefined;
 }
 
 /** Says why in one word; a body that was announced is not waited for. */

@@ -36,9 +36,13 @@ export function oidcIssuer(options: OidcIssuerOptions): Issuer {
       const path = `identity/oidc/token/${options.oidcRole}`;
       const answer = await client.read<{ token: string }>(path);
       if (answer === undefined) {
-        throw new DayzeroError("ISSUER_ROLE_MISSING", `cannot get a token: vault has no OIDC role "${options.oidcRole}"`, {
-          hint: "run `dayzero up`: it makes the role again",
-        });
+        throw new DayzeroError(
+          "ISSUER_ROLE_MISSING",
+          `cannot get a token: vault has no OIDC role "${options.oidcRole}"`,
+          {
+            hint: "run `dayzero up`: it makes the role again",
+          },
+        );
       }
       const { iat, exp } = decodeJwt(answer.token);
       if (iat === undefined || exp === undefined) {

@@ -1,10 +1,10 @@
-import { readFile, readlink, realpath } from "node:fs/promises";
+import { readdir, readFile, readlink, realpath } from "node:fs/promises";
 import { startOf } from "./FileLock.ts";
 
 /** A server of this stack that runs on its own, as its pid file names it. */
 export interface DetachedProcess {
   readonly pid: number;
-  /** When it started, in the form of {@link processStartTime}. */
+  /** When it started; only good for comparing. */
   readonly startTime: string;
   /** Digest of what it was started as. */
   readonly digest: string;
@@ -13,9 +13,29 @@ export interface DetachedProcess {
 /** When a process started, in a form only good for comparing; `undefined` when there is none, or it is a zombie. */
 export const processStartTime = startOf;
 
-/** Whether it is still this very process: a pid that the system has since given to another one does not count. */
-export async function isAlive(process: Pick<DetachedProcess, "pid" | "startTime">): Promise<boolean> {
-  return (await processStartTime(process.pid)) === process.startTime;
+/**
+ * Whether it is still this very process: a pid that the system has since given to another one does not count, nor does a zombie.
+ * One whose main thread has ended counts while another thread of it lives: until then its ports and files are not free.
+ */
+export async function isAlive({ pid, startTime }: Pick<DetachedProcess, "pid" | "startTime">): Promise<boolean> {
+  if (process.platform !== "linux") return (await processStartTime(pid)) === startTime;
+  const main = await readStat(`/proc/${pid}/stat`);
+  if (main?.startTime !== startTime) return false;
+  if (!main.ended) return true;
+  const threads = await readdir(`/proc/${pid}/task`).catch(() => []);
+  const read = await Promise.all(threads.map((thread) => readStat(`/proc/${pid}/task/${thread}/stat`)));
+  return read.some((thread) => thread !== undefined && !thread.ended);
+}
+
+async function readStat(file: string): Promise<{ startTime: string | undefined; ended: boolean } | undefined> {
+  const line = await readFile(file, "utf8").catch(() => undefined);
+  return line === undefined ? undefined : parseStat(line);
+}
+
+/** proc_pid_stat(5): field 2 is the command in parentheses and may hold anything, so fields count from its last parenthesis. */
+function parseStat(line: string): { startTime: string | undefined; ended: boolean } {
+  const fields = line.slice(line.lastIndexOf(")") + 2).split(" ");
+  return { startTime: fields[19], ended: /^[ZXx]$/.test(fields[0] ?? "") };
 }
 
 /**
@@ -42,7 +62,7 @@ export async function findDetached(pidFile: string, directory: string): Promise<
  */
 function parsePidFile(text: string): (DetachedProcess & { boot: string }) | undefined {
   const [pid = "", digest = "", boot = "", start = ""] = text.split("\n");
-  const startTime = start.includes(")") ? start.slice(start.lastIndexOf(")") + 2).split(" ")[19] : start.trim();
+  const startTime = start.includes(")") ? parseStat(start).startTime : start.trim();
   if (!/^\d+$/.test(pid) || digest === "" || !startTime) return undefined;
   return { pid: Number(pid), digest, boot: boot.trim(), startTime };
 }

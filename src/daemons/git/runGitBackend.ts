@@ -58,6 +58,7 @@ export async function runGitBackend(run: BackendRun): Promise<BackendResult> {
     if (received <= REQUEST_LIMIT_BYTES || oversized) return;
     oversized = true;
     child.kill("SIGTERM");
+    if (response.headersSent) request.destroy();
   });
   // A backend that has heard enough closes its input; that is no failure, its answer counts.
   child.stdin.on("error", () => {

@@ -1,5 +1,5 @@
-import { decodeProtectedHeader } from "jose/decode/protected_header";
 import type { JWTPayload } from "jose";
+import { decodeProtectedHeader } from "jose/decode/protected_header";
 import * as errors from "jose/errors";
 import { jwtVerify } from "jose/jwt/verify";
 import type { JwksCache } from "./JwksCache.ts";

@@ -41,6 +41,6 @@ export type ConvergeEvent =
   | (ResourceEvent & { readonly kind: "narration"; readonly message: string })
   | {
       readonly kind: "log";
-      readonly severity: "debug" | "info" | "warning" | "error";
+      readonly severity: "info" | "warning" | "error";
       readonly message: string;
     };

@@ -3,7 +3,7 @@ import type { LedgerEntry } from "../../credentials/LedgerEntry.ts";
 import type { Change, Context } from "../../resources/Resource.ts";
 import type { Action, ConvergeEvent, ResourceEvent } from "./ConvergeEvent.ts";
 import type { AnyHandler } from "./Handler.ts";
-import { KubernetesProviders } from "./KubernetesProviders.ts";
+import type { KubernetesProviders } from "./KubernetesProviders.ts";
 import { isNotThere } from "./notThere.ts";
 import { Phases } from "./Phases.ts";
 import type { ProgramListener, Registered, Registration } from "./ProgramServer.ts";
@@ -59,10 +59,11 @@ export class Deployment implements ProgramListener {
   outputs: Record<string, unknown> = {};
   /** Whether the program ran to its end without an error of its own. */
   programSucceeded = false;
-  lastError: string | undefined;
+  /** Why the program failed by itself, with its stack trace. */
+  programError: string | undefined;
   failure: Error | undefined;
   /** Resolves at the first failure. */
-  readonly failed: Promise<void>;
+  readonly failed: Promise<undefined>;
 
   readonly #options: DeploymentOptions;
   readonly #phases: Phases;
@@ -76,7 +77,7 @@ export class Deployment implements ProgramListener {
     this.#options = options;
     this.#phases = new Phases(options.emit);
     this.failed = new Promise((resolve) => {
-      this.#signalFailure = resolve;
+      this.#signalFailure = () => resolve(undefined);
     });
   }
 
@@ -102,9 +103,12 @@ export class Deployment implements ProgramListener {
     this.#phases.outputsRegistered(urn);
   }
 
-  log(severity: "debug" | "info" | "warning" | "error", message: string): void {
-    if (severity === "error") this.lastError = message;
+  log(severity: "info" | "warning" | "error", message: string): void {
     this.#options.emit({ kind: "log", severity, message });
+  }
+
+  programFailed(message: string): void {
+    this.programError = message;
   }
 
   refuse(error: DayzeroError): void {
@@ -172,7 +176,11 @@ export class Deployment implements ProgramListener {
     this.#options.emit({ ...resource, ...this.#phases.of(urn), kind: "resource-started" });
     try {
       if (type.startsWith("pulumi:providers:")) {
-        await this.#options.providers.register(urn, type, decodeProperties(registration.properties), this.contextFor(resource));
+        await this.#options.providers.register(
+          resource,
+          decodeProperties(registration.properties),
+          this.contextFor(resource),
+        );
         this.#phases.left(urn, "converged");
         this.#finished(resource, { action: "same", changes: [] }, elapsed());
         return { urn, id: name, properties: registration.properties };
@@ -218,11 +226,12 @@ export class Deployment implements ProgramListener {
     const { dryRun } = this.#options;
     const ctx = this.contextFor(resource);
     const parsed = handler.inputs.safeParse(inputs.values);
-    if (inputs.unknown.length > 0) return this.#decideUnknown(handler, parsed.data ?? inputs.values, inputs.unknown, ctx);
+    if (inputs.unknown.length > 0)
+      return this.#decideUnknown(handler, parsed.data ?? inputs.values, inputs.unknown, ctx);
     if (!parsed.success) throw invalidInputs(parsed.error.issues);
     const desired = parsed.data;
     const id = handler.identify(desired);
-    this.#claim(resource, id);
+    this.#claim(handler, id, resource.urn);
     const live = await readIfThere(handler, id, ctx, desired);
     const changes = handler.plan(live, desired);
     const action = actionOf(changes);
@@ -232,7 +241,12 @@ export class Deployment implements ProgramListener {
   }
 
   /** Only in a plan: what will be done to a resource some of whose inputs another one has yet to provide. */
-  async #decideUnknown(handler: AnyHandler, inputs: unknown, unknown: readonly string[], ctx: Context): Promise<Decision> {
+  async #decideUnknown(
+    handler: AnyHandler,
+    inputs: unknown,
+    unknown: readonly string[],
+    ctx: Context,
+  ): Promise<Decision> {
     const id = identityIfKnown(handler, inputs);
     const live = id === undefined ? undefined : await readIfThere(handler, id, ctx);
     const action = live === undefined ? "create" : "update";
@@ -241,7 +255,7 @@ export class Deployment implements ProgramListener {
   }
 
   /** Two resources with one identity would overwrite each other at every run. */
-  #claim({ urn, type }: ResourceEvent, id: string): void {
+  #claim({ type }: AnyHandler, id: string, urn: string): void {
     const key = `${type} ${id}`;
     const other = this.#identities.get(key);
     if (other !== undefined) {
@@ -254,7 +268,12 @@ export class Deployment implements ProgramListener {
 }
 
 /** In a plan, a system that is not there has nothing in it. */
-async function readIfThere(handler: AnyHandler, id: string, ctx: Context, desired?: unknown): Promise<object | undefined> {
+async function readIfThere(
+  handler: AnyHandler,
+  id: string,
+  ctx: Context,
+  desired?: unknown,
+): Promise<object | undefined> {
   try {
     return await handler.read(id, ctx, desired);
   } catch (error) {
@@ -281,7 +300,11 @@ function actionOf(changes: readonly Change[]): Action {
 }
 
 /** Inputs as they came (secrets still wrapped), overlaid with what is live. What is in neither is unknown to a preview. */
-function mergeOutputs(inputs: Record<string, unknown>, live: object, secret: ReadonlySet<string>): Record<string, unknown> {
+function mergeOutputs(
+  inputs: Record<string, unknown>,
+  live: object,
+  secret: ReadonlySet<string>,
+): Record<string, unknown> {
   const known = Object.entries(live).filter(([key, value]) => value !== undefined && !secret.has(key));
   return { ...inputs, ...Object.fromEntries(known) };
 }

@@ -1,6 +1,7 @@
 import type { KubernetesClient } from "../../clients/KubernetesClient.ts";
 import { DayzeroError } from "../../config/DayzeroError.ts";
 import type { Context } from "../../resources/Resource.ts";
+import type { ResourceEvent } from "./ConvergeEvent.ts";
 import type { AnyHandler } from "./Handler.ts";
 import { isNotThere } from "./notThere.ts";
 import type { Properties } from "./propertyValues.ts";
@@ -37,7 +38,7 @@ export class KubernetesProviders {
     this.#onLost = options.onLost;
   }
 
-  async register(urn: string, type: string, inputs: Properties, ctx: Context): Promise<void> {
+  async register({ urn, name, type }: ResourceEvent, inputs: Properties, ctx: Context): Promise<void> {
     if (type !== "pulumi:providers:kubernetes") {
       throw new DayzeroError("HANDLER_MISSING", `no handler for "${type}" in \`dayzero up\``, {
         hint: `run \`pulumi up -s ${ctx.stack}\``,
@@ -47,7 +48,9 @@ export class KubernetesProviders {
     const { KubernetesHandler } = await import("../../resources/kubernetes/KubernetesHandler.ts");
     const { KubernetesInventory } = await import("../../resources/kubernetes/KubernetesInventory.ts");
     const inventory = client && new KubernetesInventory(client, ctx.stack);
-    const handlerWith = (protect: boolean): AnyHandler => new KubernetesHandler({ client, inventory, protect });
+    const handled = `kubernetes (${name})`;
+    const handlerWith = (protect: boolean): AnyHandler =>
+      new KubernetesHandler({ type: handled, client, inventory, protect });
     this.#providers.set(urn, { client, handlers: { plain: handlerWith(false), protecting: handlerWith(true) } });
   }
 
@@ -64,7 +67,9 @@ export class KubernetesProviders {
 
   /** One handler per cluster: for what the stack owns there. */
   all(): AnyHandler[] {
-    return [...this.#providers.values()].filter(({ client }) => client !== undefined).map(({ handlers }) => handlers.plain);
+    return [...this.#providers.values()]
+      .filter(({ client }) => client !== undefined)
+      .map(({ handlers }) => handlers.plain);
   }
 
   /** Throws when the run has lost its lease: nothing may be written any more. */

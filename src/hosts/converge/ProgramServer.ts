@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import grpc from "@grpc/grpc-js";
 import engineService from "@pulumi/pulumi/proto/engine_grpc_pb.js";
@@ -9,6 +9,7 @@ import empty from "google-protobuf/google/protobuf/empty_pb.js";
 import struct from "google-protobuf/google/protobuf/struct_pb.js";
 import { DayzeroError } from "../../config/DayzeroError.ts";
 import { socketPath } from "../../machine/socketPath.ts";
+import { FATAL_STREAM } from "./ProgramSpec.ts";
 
 /** A RegisterResource request: wire properties still carry Pulumi's signatures. */
 export interface Registration {
@@ -35,15 +36,18 @@ export interface Registered {
 export interface ProgramListener {
   register(registration: Registration): Promise<Registered>;
   registerOutputs(urn: string, outputs: Record<string, unknown>): void;
-  log(severity: "debug" | "info" | "warning" | "error", message: string): void;
+  log(severity: "info" | "warning" | "error", message: string): void;
+  /** Why the program ended, with its stack trace. */
+  programFailed(message: string): void;
   /** The program asked for something that this host does not do. */
   refuse(error: DayzeroError): void;
   succeeded(): void;
 }
 
-type Unary = grpc.handleUnaryCall<never, unknown>;
+type Unary = grpc.UntypedHandleCall;
 
-const SEVERITIES = ["debug", "info", "warning", "error"] as const;
+/** By LogSeverity; debug messages go no further, because the SDK's quote secrets. */
+const SEVERITIES = [undefined, "info", "warning", "error"] as const;
 /** The SDK's own limit (settings.js). */
 const MAX_MESSAGE_BYTES = 400 * 1024 * 1024;
 
@@ -69,8 +73,8 @@ export class ProgramServer {
   static async listen(directory: string, listener: ProgramListener): Promise<ProgramServer> {
     const folder = join(directory, "run");
     mkdirSync(folder, { recursive: true, mode: 0o700 });
+    removeAbandoned(folder);
     const socket = socketPath(join(folder, `converge-${process.pid}.sock`));
-    rmSync(socket, { force: true });
     const server = new grpc.Server({
       "grpc.max_receive_message_length": MAX_MESSAGE_BYTES,
       "grpc.max_send_message_length": MAX_MESSAGE_BYTES,
@@ -102,11 +106,14 @@ export class ProgramServer {
       });
     return {
       getDeploymentInfo: unary(() =>
-        // Hooks and transforms are announced so that the request which carries them is refused by the resource's name.
+        // What the SDK may send is announced, also where it is refused: then that is done here, by the resource's name.
         new monitor.DeploymentInfo().setSupportedfeaturesList([
           features.RESOURCE_MONITOR_FEATURE_SECRETS,
           features.RESOURCE_MONITOR_FEATURE_RESOURCE_REFERENCES,
           features.RESOURCE_MONITOR_FEATURE_TRANSFORMS,
+          features.RESOURCE_MONITOR_FEATURE_DELETED_WITH,
+          features.RESOURCE_MONITOR_FEATURE_REPLACE_WITH,
+          features.RESOURCE_MONITOR_FEATURE_STATE_MIGRATIONS,
           features.RESOURCE_MONITOR_FEATURE_RESOURCE_HOOKS,
         ]),
       ),
@@ -158,7 +165,9 @@ export class ProgramServer {
   #engine(listener: ProgramListener): grpc.UntypedServiceImplementation {
     return {
       log: unary((message: InstanceType<typeof engine.LogRequest>) => {
-        listener.log(SEVERITIES[message.getSeverity()] ?? "info", message.getMessage());
+        const severity = SEVERITIES[message.getSeverity()];
+        if (message.getStreamid() === FATAL_STREAM) listener.programFailed(message.getMessage());
+        else if (severity !== undefined) listener.log(severity, message.getMessage());
         return new empty.Empty();
       }),
       getRootResource: unary(() => new engine.GetRootResourceResponse().setUrn(this.#rootUrn)),
@@ -172,8 +181,25 @@ export class ProgramServer {
   }
 }
 
+/** Sockets of runs that were killed, and one that had this process's id. */
+function removeAbandoned(folder: string): void {
+  for (const name of readdirSync(folder)) {
+    const pid = Number(/^converge-(\d+)\.sock$/.exec(name)?.[1]);
+    if (pid > 0 && (pid === process.pid || !isRunning(pid))) rmSync(join(folder, name), { force: true });
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
 function unary<Request>(answer: (message: Request) => unknown): Unary {
-  return (call, callback) => {
+  const handle: grpc.handleUnaryCall<unknown, unknown> = (call, callback) => {
     Promise.resolve()
       .then(() => answer(call.request as Request))
       .then(
@@ -181,6 +207,7 @@ function unary<Request>(answer: (message: Request) => unknown): Unary {
         (error: Error) => callback({ code: grpc.status.UNKNOWN, details: error.message }),
       );
   };
+  return handle as Unary;
 }
 
 function propertiesOf(message: { toJavaScript(): Record<string, unknown> } | undefined): Record<string, unknown> {

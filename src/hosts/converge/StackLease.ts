@@ -157,7 +157,11 @@ export class StackLease {
   }
 }
 
-async function write(options: StackLeaseOptions, identity: string, live: Lease | undefined): Promise<Lease | undefined> {
+async function write(
+  options: StackLeaseOptions,
+  identity: string,
+  live: Lease | undefined,
+): Promise<Lease | undefined> {
   const now = microTime();
   const spec = {
     holderIdentity: identity,

@@ -5,11 +5,10 @@ import { DayzeroError } from "../../config/DayzeroError.ts";
 const CODES: ReadonlySet<string> = new Set([
   "KUBECONFIG_MISSING",
   "CLUSTER_NOT_RUNNING",
-  "VAULT_NOT_RUNNING",
+  "VAULT_AUTHORITY_MISSING",
   "VAULT_NOT_INITIALIZED",
   "VAULT_SEALED",
   "VAULT_UNREACHABLE",
-  "CLUSTER_UNREACHABLE",
 ]);
 
 /**

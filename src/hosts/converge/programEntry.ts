@@ -7,16 +7,22 @@
  */
 import { enableCompileCache } from "node:module";
 import { pathToFileURL } from "node:url";
+import { FATAL_STREAM, type ProgramSpec } from "./ProgramSpec.ts";
 
-export interface ProgramSpec {
-  readonly program: string;
-  readonly project: string;
-  readonly stack: string;
-  readonly dryRun: boolean;
-  /** gRPC target of both the resource monitor and the engine. */
-  readonly address: string;
-  readonly config: Readonly<Record<string, string>>;
-  readonly compileCache: string;
+/** What of the SDK's settings a language host calls; half of it is left out of its declarations. */
+interface Settings {
+  resetOptions(
+    project: string,
+    stack: string,
+    parallel: number,
+    engine: string,
+    monitor: string,
+    preview: boolean,
+    organization: string,
+  ): void;
+  awaitFeatureSupport(): Promise<void>;
+  signalAndWaitForShutdown(): Promise<void>;
+  disconnectSync(): void;
 }
 
 /** The SDK's own code for "failed, and the user was told why". */
@@ -24,10 +30,13 @@ const REPORTED = 32;
 
 const spec = await readSpec();
 enableCompileCache(spec.compileCache);
-const { default: settings } = await import("@pulumi/pulumi/runtime/settings.js");
+const settings = (await import("@pulumi/pulumi/runtime/settings.js")).default as unknown as Settings;
 const { default: config } = await import("@pulumi/pulumi/runtime/config.js");
 const { default: stack } = await import("@pulumi/pulumi/runtime/stack.js");
 const { default: log } = await import("@pulumi/pulumi/log/index.js");
+
+// The SDK's debug messages quote property values, secrets too, and each is a call to the host.
+(log as { debug: typeof log.debug }).debug = () => Promise.resolve();
 
 settings.resetOptions(spec.project, spec.stack, 0, spec.address, spec.address, spec.dryRun, "organization");
 config.setAllConfig({ ...spec.config });
@@ -41,6 +50,10 @@ process.on("unhandledRejection", fail);
 // The event loop is empty: every registration was answered, or never will be.
 process.on("beforeExit", (code) => {
   if (failed || signalled || code !== 0) return;
+  if (log.hasErrors()) {
+    // As under the Pulumi CLI: a program that logs an error has failed.
+    process.exit(REPORTED);
+  }
   if (!settled) {
     fail(new Error("the program waits for something that can no longer happen"));
     return;
@@ -67,8 +80,8 @@ try {
 function fail(error: unknown): void {
   if (failed) return;
   failed = true;
-  const { message, stack: trace } = error as Error;
-  log.error(trace ?? message ?? String(error)).finally(() => process.exit(REPORTED));
+  const said = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  log.error(said, undefined, FATAL_STREAM).finally(() => process.exit(REPORTED));
 }
 
 async function readSpec(): Promise<ProgramSpec> {

@@ -2,7 +2,13 @@
 export const STACK_TYPE = "pulumi:pulumi:Stack";
 
 /** A resource's URN: its type is prefixed by its parents' types, but not by the stack's (as the Pulumi engine does). */
-export function urnOf(resource: { project: string; stack: string; parent: string; type: string; name: string }): string {
+export function urnOf(resource: {
+  project: string;
+  stack: string;
+  parent: string;
+  type: string;
+  name: string;
+}): string {
   const { project, stack, parent, type, name } = resource;
   const above = parent === "" ? "" : typesOf(parent);
   const types = above === "" || above === STACK_TYPE ? type : `${above}$${type}`;

@@ -12,8 +12,16 @@ export const PART_OF_ARGOCD = { "app.kubernetes.io/part-of": "argocd" } as const
 /** How RBAC names the application controller. */
 export const CONTROLLER_SUBJECT = { kind: "ServiceAccount", name: CONTROLLER, namespace: ARGOCD_NAMESPACE } as const;
 
+/** Namespaces that every cluster has. */
+const BUILT_IN = ["default", "kube-node-lease", "kube-public", "kube-system"];
+
 export function namespace(name: string): Manifest {
   return { apiVersion: "v1", kind: "Namespace", metadata: { name } };
+}
+
+/** The destinations that have to be made. */
+export function destinationNamespaces(names: readonly string[]): Manifest[] {
+  return names.filter((name) => !BUILT_IN.includes(name)).map(namespace);
 }
 
 /** The controller's account. Its tokens come from TokenRequest only: nothing mounts or stores one. */

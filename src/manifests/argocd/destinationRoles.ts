@@ -38,11 +38,15 @@ export function destinationRoles(needs: RepositoryNeeds, name: string): Manifest
   ]);
 }
 
-/** ClusterRole and ClusterRoleBinding for cluster-scoped kinds; none when the repository has none. */
+/**
+ * ClusterRole and ClusterRoleBinding for cluster-scoped kinds; none when the repository has none.
+ *
+ * Of namespaces only the destinations may be changed or pruned.
+ */
 export function clusterRoles(needs: RepositoryNeeds, name: string): Manifest[] {
   if (needs.cluster.length === 0) return [];
   return [
-    { apiVersion: `${RBAC_GROUP}/v1`, kind: "ClusterRole", metadata: { name }, rules: rules(needs.cluster, writeVerbs) },
+    { apiVersion: `${RBAC_GROUP}/v1`, kind: "ClusterRole", metadata: { name }, rules: clusterRules(needs) },
     {
       apiVersion: `${RBAC_GROUP}/v1`,
       kind: "ClusterRoleBinding",
@@ -67,6 +71,23 @@ function namespaceRules(namespace: string, needs: RepositoryNeeds) {
     { apiGroups: [""], resources: ["namespaces"], resourceNames: [namespace], verbs: ["get"] },
     ...rules(here, writeVerbs),
     ...rules(elsewhere, () => READ_VERBS),
+  ];
+}
+
+function clusterRules({ cluster, namespaces }: RepositoryNeeds) {
+  const isNamespace = ({ group, kind }: GroupKind) => group === "" && kind === "Namespace";
+  const own = { apiGroups: [""], resources: ["namespaces"] };
+  return [
+    ...rules(
+      cluster.filter((kind) => !isNamespace(kind)),
+      writeVerbs,
+    ),
+    ...(cluster.some(isNamespace)
+      ? [
+          { ...own, verbs: [...READ_VERBS, "create"] },
+          { ...own, resourceNames: namespaces, verbs: ["patch", "delete"] },
+        ]
+      : []),
   ];
 }
 

@@ -1,3 +1,5 @@
+import { DayzeroError } from "../../config/DayzeroError.ts";
+import { ARGOCD_NAMESPACE } from "./controllerIdentity.ts";
 import { isClusterScoped } from "./isClusterScoped.ts";
 
 /** One kind that the rendered repository holds, once for each namespace it is found in. */
@@ -23,22 +25,31 @@ export interface RepositoryNeeds {
   readonly namespaced: Readonly<Record<string, readonly GroupKind[]>>;
   /** Cluster-scoped kinds, sorted. */
   readonly cluster: readonly GroupKind[];
+  /** One of `namespaces`; there only when some manifest names no namespace. */
+  readonly defaultNamespace?: string;
 }
+
+/** They hold what the controller's own rights and credentials rest on. */
+const RESERVED = [ARGOCD_NAMESPACE, "dayzero-system"];
 
 /**
  * Sorts what a repository holds by where it goes. Equal repositories give equal results whatever their order.
  *
- * A namespaced kind without a namespace goes to `defaultNamespace`, which is a destination only then.
+ * A namespaced kind without a namespace goes to `defaultNamespace`. Throws REPOSITORY_NAMESPACE_RESERVED for a repository
+ * that reaches into the namespaces of Argo CD or Dayzero.
  */
 export function repositoryNeeds(kinds: readonly RepositoryKind[], defaultNamespace: string): RepositoryNeeds {
   const cluster: GroupKind[] = [];
   const byNamespace = new Map<string, GroupKind[]>();
+  let needsDefault = false;
   for (const { group, kind, namespace } of kinds) {
     if (isClusterScoped({ group, kind })) {
       cluster.push({ group, kind });
       continue;
     }
+    needsDefault ||= namespace === undefined;
     const destination = namespace ?? defaultNamespace;
+    refuseReserved(destination, kind);
     byNamespace.set(destination, [...(byNamespace.get(destination) ?? []), { group, kind }]);
   }
   const namespaces = [...byNamespace.keys()].sort();
@@ -46,12 +57,24 @@ export function repositoryNeeds(kinds: readonly RepositoryKind[], defaultNamespa
     namespaces,
     namespaced: Object.fromEntries(namespaces.map((name) => [name, sortedUnique(byNamespace.get(name) ?? [])])),
     cluster: sortedUnique(cluster),
+    ...(needsDefault ? { defaultNamespace } : {}),
   };
 }
 
 /** Every namespaced kind, whichever namespace needs it; sorted. */
 export function namespacedKinds(needs: RepositoryNeeds): GroupKind[] {
   return sortedUnique(Object.values(needs.namespaced).flat());
+}
+
+function refuseReserved(namespace: string, kind: string): void {
+  if (!RESERVED.includes(namespace)) return;
+  throw new DayzeroError(
+    "REPOSITORY_NAMESPACE_RESERVED",
+    `cannot let the repository put a ${kind} into namespace "${namespace}"`,
+    {
+      hint: `move it to another namespace: ${RESERVED.join(" and ")} hold the controller's own rights and credentials`,
+    },
+  );
 }
 
 function sortedUnique(kinds: readonly GroupKind[]): GroupKind[] {

@@ -38,7 +38,7 @@ export function rootApplication(options: {
       syncPolicy: {
         automated: { prune: true, selfHeal: true, allowEmpty: false },
         syncOptions: ["PruneLast=true"],
-        retry: { limit: 5, backoff: { duration: "1s", factor: 2, maxDuration: "30s" } },
+        retry: { limit: -1, refresh: true, backoff: { duration: "1s", factor: 2, maxDuration: "10s" } },
       },
     },
   };

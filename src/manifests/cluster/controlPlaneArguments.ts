@@ -85,7 +85,8 @@ export function controllerManagerArguments(port: number): string[] {
     `--authentication-kubeconfig=${kubeconfig}`,
     `--authorization-kubeconfig=${kubeconfig}`,
     "--client-ca-file=pki/kubernetes/ca.crt",
-    "--requestheader-client-ca-file=",
+    // Nothing comes here through an aggregator.
+    "--authentication-skip-lookup=true",
     `--controllers=${CONTROLLERS.join(",")}`,
     "--leader-elect=false",
     "--root-ca-file=pki/kubernetes/ca.crt",

@@ -1,5 +1,5 @@
 /** User name of the identity broker, as its client certificate says it. */
-export const IDENTITY_BROKER_USER = "dayzero:identity-broker";
+const IDENTITY_BROKER_USER = "dayzero:identity-broker";
 
 const RBAC = { apiVersion: "rbac.authorization.k8s.io/v1" } as const;
 

@@ -1,4 +1,5 @@
-import { createPublicKey, type JsonWebKey } from "node:crypto";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
 import { DayzeroError } from "../../config/DayzeroError.ts";
@@ -21,8 +22,8 @@ const WAIT_MS = 60_000;
 /**
  * `dayzero:cluster:Generation`: one life of a cluster, told by what only that cluster has.
  *
- * It is found, never made: applying it waits until the API server has its first namespaces. Keys and issuer come from the
- * server's discovery documents (OpenID Connect Discovery 1.0), read with our own credential.
+ * It is found, never made: applying it waits until the API server has its first namespaces. The issuer comes from the server's
+ * discovery document (OpenID Connect Discovery 1.0), the keys from the files that the server itself was given.
  */
 export const generationResource: Resource<Record<string, never>, GenerationLive> = {
   type: "dayzero:cluster:Generation",
@@ -69,15 +70,17 @@ export const generationResource: Resource<Record<string, never>, GenerationLive>
 
 async function readGeneration(ctx: Context): Promise<GenerationLive | undefined> {
   const kubernetes = await ctx.kubernetes();
-  const [namespace, discovery, { keys }] = await Promise.all([
+  const [namespace, { issuer }, publicKeys] = await Promise.all([
     kubernetes.get<{ metadata: { uid: string } }>({ apiVersion: "v1", kind: "Namespace", name: "kube-system" }),
     kubernetes.request<{ issuer: string }>("GET", "/.well-known/openid-configuration"),
-    kubernetes.request<{ keys: JsonWebKey[] }>("GET", "/openid/v1/jwks"),
+    readPublicKeys(join(ctx.directory, "pki", "kubernetes")),
   ]);
   if (namespace === undefined) return undefined;
   const { uid } = namespace.metadata;
-  const publicKeys = keys.map((key) =>
-    createPublicKey({ key, format: "jwk" }).export({ format: "pem", type: "spki" }).toString(),
-  );
-  return { generation: uid.slice(0, 8), uid, publicKeys, issuer: discovery.issuer };
+  return { generation: uid.slice(0, 8), uid, publicKeys, issuer };
+}
+
+async function readPublicKeys(folder: string): Promise<string[]> {
+  const files = (await readdir(folder)).filter((file) => file.endsWith(".pub")).sort();
+  return Promise.all(files.map((file) => readFile(join(folder, file), "utf8")));
 }

@@ -1,5 +1,10 @@
-import { type CustomResourceOptions, CustomResource, ProviderResource, type ResourceOptions } from "@pulumi/pulumi/resource.js";
 import type { Input, Output } from "@pulumi/pulumi/output.js";
+import {
+  CustomResource,
+  type CustomResourceOptions,
+  ProviderResource,
+  type ResourceOptions,
+} from "@pulumi/pulumi/resource.js";
 
 /** Version of the @pulumi/kubernetes plugin that the Pulumi CLI fetches for these resources; the converge host needs none. */
 const PLUGIN_VERSION = "4.34.2";
@@ -23,7 +28,12 @@ export class KubernetesObject extends CustomResource {
   declare readonly status: Output<unknown>;
 
   constructor(name: string, manifest: Manifest & { apiVersion: string }, options: CustomResourceOptions) {
-    super(typeToken(manifest.apiVersion, manifest.kind), name, { status: undefined, ...manifest }, { version: PLUGIN_VERSION, ...options });
+    super(
+      typeToken(manifest.apiVersion, manifest.kind),
+      name,
+      { status: undefined, ...manifest },
+      { version: PLUGIN_VERSION, ...options },
+    );
   }
 }
 

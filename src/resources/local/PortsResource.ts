@@ -2,11 +2,12 @@ import { readdir, readFile, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { z } from "zod";
 import { freePorts } from "../../machine/freePorts.ts";
-import { StackLayout } from "../../machine/StackLayout.ts";
+import { PORT_NAMES, StackLayout } from "../../machine/StackLayout.ts";
 import { writeFileAtomic } from "../../machine/writeFileAtomic.ts";
 import type { Resource } from "../Resource.ts";
 
 export interface PortsInputs {
+  /** Those of the embedded servers unless told. */
   names: string[];
 }
 
@@ -23,7 +24,12 @@ const portsSchema = z.record(z.string(), z.number().int().min(1).max(65_535));
 export const portsResource: Resource<PortsInputs, PortsLive> = {
   type: "dayzero:local:Ports",
 
-  inputs: z.strictObject({ names: z.array(z.string()).min(1) }),
+  inputs: z.strictObject({
+    names: z
+      .array(z.string())
+      .min(1)
+      .default([...PORT_NAMES]),
+  }),
 
   identify: () => ID,
 

@@ -23,6 +23,8 @@ export interface ProcessInputs {
   secretEnvironment: Record<string, string>;
   /** Name -> tool: commands that the process finds first on its PATH. */
   links: Record<string, string>;
+  /** Path below `run/files/<name>` -> file of the stack that it links to: for a server that wants its files named so. */
+  files: Record<string, string>;
   /** Name under which the tool is started. */
   argv0?: string | undefined;
   ready: Readiness;
@@ -54,6 +56,7 @@ export const processInputs: z.ZodType<ProcessInputs> = z.strictObject({
   environment: z.record(z.string(), z.string()).default({}),
   secretEnvironment: z.record(z.string(), relativePath).default({}),
   links: z.record(plainName, plainName).default({}),
+  files: z.record(relativePath, relativePath).default({}),
   argv0: plainName.optional(),
   ready: readiness,
   readySeconds: z.number().positive().default(60),
@@ -62,8 +65,8 @@ export const processInputs: z.ZodType<ProcessInputs> = z.strictObject({
 
 /** What a running process must have been started with to count as this one; how readiness is told is no part of it. */
 export function processDigest(inputs: ProcessInputs): string {
-  const { name, tool, args, environment, secretEnvironment, links, argv0, triggers } = inputs;
-  const maps = [environment, secretEnvironment, links].map((map) => Object.entries(map).sort());
+  const { name, tool, args, environment, secretEnvironment, links, files, argv0, triggers } = inputs;
+  const maps = [environment, secretEnvironment, links, files].map((map) => Object.entries(map).sort());
   return createHash("sha256")
     .update(JSON.stringify([name, tool, args, ...maps, argv0 ?? null, triggers]))
     .digest("hex");

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { chmod, mkdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { DayzeroError } from "../../config/DayzeroError.ts";
 import { StackLayout } from "../../machine/StackLayout.ts";
 import type { Launch } from "../../machine/startDetached.ts";
@@ -38,6 +38,7 @@ export async function prepareLaunch(inputs: ProcessInputs, tools: ResolvedTools,
   const bin = layout.run(join("bin", name));
   const links = { ...tools.links, ...(inputs.argv0 === undefined ? {} : { [inputs.argv0]: tools.command }) };
   await makeLinks(bin, links);
+  await linkFiles(layout.run(join("files", name)), inputs.files, directory);
   const [program = "", ...rest] = tools.command;
   const inPlace = (text: string) => text.replaceAll("{directory}", directory);
   const fixed = {
@@ -70,6 +71,15 @@ async function readSecrets(inputs: ProcessInputs, directory: string): Promise<Re
     }
   });
   return Object.fromEntries(await Promise.all(values));
+}
+
+async function linkFiles(folder: string, files: Readonly<Record<string, string>>, directory: string): Promise<void> {
+  await rm(folder, { recursive: true, force: true });
+  for (const [name, target] of Object.entries(files)) {
+    const link = join(folder, name);
+    await mkdir(dirname(link), { recursive: true, mode: 0o700 });
+    await symlink(join(directory, target), link);
+  }
 }
 
 /** Symbolic links; a small script where the tool is more than one word. */

@@ -1,6 +1,5 @@
 import { open, stat } from "node:fs/promises";
 
-const TAIL_LINES = 15;
 const TAIL_BYTES = 16_384;
 
 /** A log file from one moment on: what a process has said since it was started. */
@@ -18,15 +17,15 @@ export class ProcessLog {
     return new ProcessLog(file, await sizeOf(file));
   }
 
-  /** The last 15 lines, or fewer. */
-  async tail(): Promise<string[]> {
+  /** The last lines, 16 KiB of them at most. */
+  async lines(): Promise<string[]> {
     const end = await sizeOf(this.file);
     const from = Math.max(this.#start, end - TAIL_BYTES);
     if (end <= from) return [];
     const handle = await open(this.file);
     try {
       const { buffer, bytesRead } = await handle.read(Buffer.alloc(end - from), 0, end - from, from);
-      return buffer.toString("utf8", 0, bytesRead).trimEnd().split("\n").slice(-TAIL_LINES);
+      return buffer.toString("utf8", 0, bytesRead).trimEnd().split("\n");
     } finally {
       await handle.close();
     }

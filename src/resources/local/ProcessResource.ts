@@ -82,8 +82,9 @@ export const processResource: Resource<ProcessInputs, ProcessLive> = {
     const found = await findDetached(layout.pidFile(name), ctx.directory);
     if (found?.digest === digest) {
       await writeSpec(layout, desired);
-      if ((await awaitReady(desired, found, ctx)) === "ready") return live(desired, found);
-      ctx.narrate(`${name} runs and does not get ready: restarting it`);
+      const outcome = await awaitReady(desired, found, ctx);
+      if (outcome === "ready") return live(desired, found);
+      ctx.narrate(outcome === "ended" ? `${name} has just ended` : `${name} does not get ready: restarting it`);
     }
     let stale = found;
     for (;;) {

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import { rm, stat } from "node:fs/promises";
+import { readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { StackLayout } from "../../machine/StackLayout.ts";
@@ -11,7 +11,10 @@ import { relativePath } from "./relativePath.ts";
 export interface SecretFileInputs {
   /** Below the state folder. */
   path: string;
-  /** `{{random:base64:32}}` and `{{random:hex:32}}` stand for that many random bytes, drawn once. */
+  /**
+   * `{{random:base64:32}}` and `{{random:hex:32}}` stand for that many random bytes, drawn once; `{{file:etc/x}}` for the
+   * content of another secret file, which it has to depend on.
+   */
   template: string;
   /** What the secret is, for the ledger: `key that encrypts Secrets in etcd`. */
   purpose: string;
@@ -24,7 +27,8 @@ export interface SecretFileLive {
   templateDigest: string;
 }
 
-const PLACEHOLDER = /\{\{random:(base64|hex):(\d{1,4})\}\}/g;
+const RANDOM = /\{\{random:(base64|hex):(\d{1,4})\}\}/g;
+const INCLUDED = /\{\{file:([^}]+)\}\}/g;
 const marks = new FileMarks<{ templateDigest: string; purpose: string }>("secret-file");
 
 /** `dayzero:local:SecretFile`: a file (0600) with random values that are drawn on this machine and never leave the file. */
@@ -33,18 +37,24 @@ export const secretFileResource: Resource<SecretFileInputs, SecretFileLive> = {
 
   inputs: z.strictObject({
     path: relativePath,
-    template: z
-      .string()
-      .refine((template) => template.search(PLACEHOLDER) >= 0, { error: "has no {{random:...}} in it" }),
+    template: z.string().refine((template) => template.search(RANDOM) >= 0 || template.search(INCLUDED) >= 0, {
+      error: "has no {{random:...}} or {{file:...}} in it",
+    }),
     purpose: z.string().min(1),
   }),
 
   identify: (inputs) => inputs.path,
 
-  async read(path, ctx) {
+  async read(path, ctx, desired) {
     const mark = await marks.read(new StackLayout(ctx.directory), path);
     const found = await stat(join(ctx.directory, path)).catch(() => undefined);
-    return mark === undefined || !found?.isFile() ? undefined : { path, ...mark };
+    if (mark === undefined || !found?.isFile()) return undefined;
+    // One that was drawn again since leaves this file out of date.
+    for (const [, included = ""] of desired?.template.matchAll(INCLUDED) ?? []) {
+      const other = await stat(join(ctx.directory, included)).catch(() => undefined);
+      if (other === undefined || other.mtimeMs > found.mtimeMs) return undefined;
+    }
+    return { path, ...mark };
   },
 
   plan(live, desired) {
@@ -60,7 +70,7 @@ export const secretFileResource: Resource<SecretFileInputs, SecretFileLive> = {
     const { path, purpose } = desired;
     const templateDigest = digestOf(desired.template);
     if (changes.some((change) => change.action !== "update")) {
-      await writeFileAtomic(join(ctx.directory, path), fill(desired.template));
+      await writeFileAtomic(join(ctx.directory, path), await fill(desired.template, ctx.directory));
     }
     await marks.write(new StackLayout(ctx.directory), path, { templateDigest, purpose });
     return { path, purpose, templateDigest };
@@ -84,10 +94,15 @@ export const secretFileResource: Resource<SecretFileInputs, SecretFileLive> = {
   ],
 };
 
-function fill(template: string): string {
-  return template.replace(PLACEHOLDER, (_match, encoding: "base64" | "hex", bytes: string) =>
+async function fill(template: string, directory: string): Promise<string> {
+  let filled = template.replace(RANDOM, (_match, encoding: "base64" | "hex", bytes: string) =>
     randomBytes(Number(bytes)).toString(encoding),
   );
+  for (const [placeholder, included = ""] of template.matchAll(INCLUDED)) {
+    const content = (await readFile(join(directory, included), "utf8")).trimEnd();
+    filled = filled.replaceAll(placeholder, () => content);
+  }
+  return filled;
 }
 
 function digestOf(template: string): string {

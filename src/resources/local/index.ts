@@ -1,5 +1,6 @@
 import type { Input, Output } from "@pulumi/pulumi/output.js";
 import { CustomResource, type CustomResourceOptions } from "@pulumi/pulumi/resource.js";
+import type { PortName } from "../../machine/StackLayout.ts";
 import type { AuthorityInputs } from "./AuthorityResource.ts";
 import type { FileInputs } from "./FileResource.ts";
 import type { LeafInputs } from "./FoundLeaf.ts";
@@ -29,16 +30,16 @@ export type LeafArgs = Defaulted<LeafInputs, "organizations" | "dnsNames" | "ipA
 
 export type ProcessArgs = Defaulted<
   Omit<ProcessInputs, "ready"> & { ready: ReadinessArgs },
-  "environment" | "secretEnvironment" | "links" | "readySeconds" | "triggers"
+  "environment" | "secretEnvironment" | "links" | "files" | "files" | "readySeconds" | "triggers"
 >;
 
 /** Loopback ports of the stack, and where its folder is. */
 export class Ports extends CustomResource {
   /** The state folder, absolute. */
   declare readonly directory: Output<string>;
-  declare readonly ports: Output<Record<string, number>>;
+  declare readonly ports: Output<Record<PortName, number>>;
 
-  constructor(name: string, args: Args<PortsInputs>, options?: CustomResourceOptions) {
+  constructor(name: string, args: Args<Partial<PortsInputs>>, options?: CustomResourceOptions) {
     super("dayzero:local:Ports", name, { ...args, directory: undefined, ports: undefined }, options);
   }
 }

@@ -2,17 +2,25 @@ import { DayzeroError } from "../../config/DayzeroError.ts";
 import type { ProcessInputs } from "./ProcessInputs.ts";
 import type { ProcessLog } from "./ProcessLog.ts";
 
+/** Enough to see what went wrong, and few enough to stay on the screen. */
+const TAIL_LINES = 15;
+
 /** The error for a process that did not get ready, with the last lines it said. */
 export async function processFailure(
   inputs: ProcessInputs,
   how: "ended" | "late",
   log: ProcessLog,
 ): Promise<DayzeroError> {
-  const lines = await log.tail();
+  const lines = await log.lines();
   const port = /:(\d{2,5}): bind: address already in use|EADDRINUSE.*:(\d{2,5})/.exec(lines.join("\n"));
   if (how === "ended" && port !== null) return portTaken(inputs.name, Number(port[1] ?? port[2]));
   const said =
-    lines.length === 0 ? "it said nothing" : `its last lines:\n${lines.map((line) => `  ${line}`).join("\n")}`;
+    lines.length === 0
+      ? "it said nothing"
+      : `its last lines:\n${lines
+          .slice(-TAIL_LINES)
+          .map((line) => `  ${line}`)
+          .join("\n")}`;
   const hint = `read ${log.file}`;
   return how === "ended"
     ? new DayzeroError("PROCESS_EXITED", `process "${inputs.name}" ended before it was ready; ${said}`, { hint })

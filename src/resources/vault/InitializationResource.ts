@@ -9,7 +9,7 @@ import type { Change, Context, Resource } from "../Resource.ts";
 import { ageIdentities, localRecipient } from "./ageIdentities.ts";
 import { removeInitialRootToken, writeInitialRootToken } from "./initialRootToken.ts";
 import { readSealedShares, removeSealedShares, type SealedShares, writeSealedShares } from "./SealedShares.ts";
-import { unsealVault, untilActive } from "./unsealVault.ts";
+import { openShares, unsealVault, untilActive } from "./unsealVault.ts";
 import { vaultConnection } from "./vaultConnection.ts";
 
 /**
@@ -114,7 +114,7 @@ export const initializationResource: Resource<InitializationInputs, Initializati
     const layout = new StackLayout(ctx.directory);
     const client = await vaultConnection(layout, desired);
     try {
-      if (!(await client.health()).initialized) await initialize(client, desired, layout, ctx);
+      const made = (await client.health()).initialized ? undefined : await initialize(client, desired, layout, ctx);
       const shares = await readSealedShares(layout);
       if (shares?.state !== "sealed") {
         throw new DayzeroError(
@@ -125,7 +125,8 @@ export const initializationResource: Resource<InitializationInputs, Initializati
           },
         );
       }
-      await unsealVault(client, shares, await ageIdentities(layout, ctx.memory));
+      const opened = made ?? (await openShares(shares, await ageIdentities(layout, ctx.memory)));
+      await unsealVault(client, shares, opened);
       await untilActive(client, ctx.signal);
       return live(desired.address, shares, false) as InitializationLive;
     } finally {
@@ -167,12 +168,13 @@ export const initializationResource: Resource<InitializationInputs, Initializati
   },
 };
 
+/** Returns the shares as they came, for the first unsealing: it takes no identity. */
 async function initialize(
   client: VaultClient,
   desired: InitializationInputs,
   layout: StackLayout,
   ctx: Context,
-): Promise<void> {
+): Promise<Secret[]> {
   const localIdentity = desired.recipients.length === 0;
   const recipients = localIdentity ? [await localRecipient(layout)] : desired.recipients;
   await checkRecipients(recipients, "recipients");
@@ -182,14 +184,17 @@ async function initialize(
     secret_shares: desired.shares,
     secret_threshold: desired.threshold,
   });
-  const shares: { recipient: string; sealed: string }[] = [];
-  for (const [index, share] of answer.keys_base64.entries()) {
-    const recipient = recipients[index % recipients.length] as string;
-    shares.push({ recipient, sealed: await seal(new Secret(share), [recipient]) });
-  }
+  const made = answer.keys_base64.map((share) => new Secret(share));
+  const shares = await Promise.all(
+    made.map(async (share, index) => {
+      const recipient = recipients[index % recipients.length] as string;
+      return { recipient, sealed: await seal(share, [recipient]) };
+    }),
+  );
   // The shares come last: once they are there, so is the token with which the next run goes on.
   await writeInitialRootToken(layout, ctx.memory, new Secret(answer.root_token), recipients);
   await writeSealedShares(layout, { state: "sealed", threshold: desired.threshold, localIdentity, shares });
+  return made;
 }
 
 /** `undefined` when a run that may not wait finds nobody there. */

@@ -1,9 +1,9 @@
 import { z } from "zod";
 import type { VaultClient } from "../../clients/VaultClient.ts";
 import { DayzeroError } from "../../config/DayzeroError.ts";
+import { jwtMountName } from "../../manifests/vault/trustNames.ts";
 import type { Resource } from "../Resource.ts";
 import { type Settings, settingsChanges } from "./settingsChanges.ts";
-import { jwtMountName } from "./trustNames.ts";
 
 const inputs = z.strictObject({
   /** UID of the cluster's kube-system namespace. */
@@ -72,8 +72,8 @@ export const jwtAuthResource: Resource<JwtAuthInputs, JwtAuthLive> = {
     if (found === undefined) await vault.write(`sys/auth/${mount}`, { type: "jwt", description });
     else if (found.description !== description) await vault.write(`sys/auth/${mount}/tune`, { description });
     await vault.write(`auth/${mount}/config`, settingsOf(desired));
-    const live = await this.read(mount, ctx);
-    if (live !== undefined && this.plan(live, desired).length === 0) return live;
+    const live = await jwtAuthResource.read(mount, ctx);
+    if (live !== undefined && jwtAuthResource.plan(live, desired).length === 0) return live;
     throw new DayzeroError("VAULT_MOUNT_NOT_HEALED", `vault mount auth/${mount} does not keep its configuration`, {
       hint: `look at auth/${mount}/config in Vault`,
     });

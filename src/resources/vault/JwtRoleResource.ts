@@ -53,13 +53,13 @@ export const jwtRoleResource: Resource<JwtRoleInputs, JwtRoleLive> = {
 
   async apply(_changes, desired, ctx) {
     const vault = await ctx.vault();
-    const id = this.identify(desired);
+    const id = jwtRoleResource.identify(desired);
     const { path } = parts(id);
     for (const anew of [false, true]) {
       if (anew) await vault.delete(path);
       await vault.write(path, settingsOf(desired));
-      const live = await this.read(id, ctx);
-      if (live !== undefined && this.plan(live, desired).length === 0) return live;
+      const live = await jwtRoleResource.read(id, ctx);
+      if (live !== undefined && jwtRoleResource.plan(live, desired).length === 0) return live;
     }
     throw new DayzeroError("VAULT_ROLE_NOT_HEALED", `vault role ${path} does not keep its settings`, {
       hint: `compare ${path} in Vault with what \`dayzero plan\` shows`,

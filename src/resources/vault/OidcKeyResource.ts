@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { DayzeroError } from "../../config/DayzeroError.ts";
+import { oidcKeyName, oidcMark } from "../../manifests/vault/trustNames.ts";
 import type { Resource } from "../Resource.ts";
 import { type Settings, settingsChanges } from "./settingsChanges.ts";
-import { oidcKeyName, oidcMark } from "./trustNames.ts";
 
 const inputs = z.strictObject({
   /** UID of the cluster's kube-system namespace. */

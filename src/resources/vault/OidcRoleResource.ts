@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { DayzeroError } from "../../config/DayzeroError.ts";
+import { oidcMark, oidcRoleName } from "../../manifests/vault/trustNames.ts";
 import type { Resource } from "../Resource.ts";
 import { type Settings, settingsChanges } from "./settingsChanges.ts";
-import { oidcMark, oidcRoleName } from "./trustNames.ts";
 
 const inputs = z.strictObject({
   repository: z.string().min(1),

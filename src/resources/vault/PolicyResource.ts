@@ -1,15 +1,23 @@
 import { z } from "zod";
 import { DayzeroError } from "../../config/DayzeroError.ts";
 import type { Change, Context, Resource } from "../Resource.ts";
+import { policyText } from "./policyText.ts";
 
-const inputs = z.strictObject({
-  /** As Vault knows it; see `policyName`. */
-  name: z.string().regex(/^dayzero-[a-z0-9-]+$/, "expected a name that begins with dayzero-"),
-  /** HCL. */
-  text: z.string().min(1),
-});
+const inputs = z
+  .strictObject({
+    /** As Vault knows it; see `policyName`. */
+    name: z.string().regex(/^dayzero-[a-z0-9-]+$/, "expected a name that begins with dayzero-"),
+    /** File of bootstrap/vault, and the names that are filled in. */
+    template: z.enum(["operator", "git-reader"]),
+    values: z.record(z.string(), z.string().regex(/^[a-z0-9-]+$/, "expected a name")),
+  })
+  .transform(({ name, template, values }) => ({ name, text: policyText(template, values) }));
 
-export type PolicyInputs = z.infer<typeof inputs>;
+/** What a program says. */
+export type PolicySource = z.input<typeof inputs>;
+
+/** The policy in full, as it is compared with Vault's. */
+export type PolicyInputs = z.output<typeof inputs>;
 
 export interface PolicyLive {
   readonly name: string;

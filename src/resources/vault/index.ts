@@ -6,7 +6,7 @@ import type { JwtRoleInputs } from "./JwtRoleResource.ts";
 import type { OidcIssuerInputs } from "./OidcIssuerResource.ts";
 import type { OidcKeyInputs } from "./OidcKeyResource.ts";
 import type { OidcRoleInputs } from "./OidcRoleResource.ts";
-import type { PolicyInputs } from "./PolicyResource.ts";
+import type { PolicySource } from "./PolicyResource.ts";
 import type { RootTokenInputs } from "./RootTokenResource.ts";
 
 type Args<Inputs> = { [Name in keyof Inputs]: Input<Inputs[Name]> };
@@ -34,8 +34,8 @@ export class Initialization extends CustomResource {
 export class Policy extends CustomResource {
   declare readonly name: Output<string>;
 
-  constructor(name: string, args: Args<PolicyInputs>, options?: CustomResourceOptions) {
-    super("dayzero:vault:Policy", name, { ...args }, options);
+  constructor(name: string, args: Args<PolicySource>, options?: CustomResourceOptions) {
+    super("dayzero:vault:Policy", name, { ...args, text: undefined }, options);
   }
 }
 

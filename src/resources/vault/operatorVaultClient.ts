@@ -4,8 +4,8 @@ import { VaultError } from "../../clients/VaultError.ts";
 import { DayzeroError } from "../../config/DayzeroError.ts";
 import type { Secret } from "../../credentials/Secret.ts";
 import type { StackLayout } from "../../machine/StackLayout.ts";
+import { jwtMountName, OPERATOR, VAULT_AUDIENCE } from "../../manifests/vault/trustNames.ts";
 import { ROOT_TOKEN, readInitialRootToken } from "./initialRootToken.ts";
-import { jwtMountName, OPERATOR, VAULT_AUDIENCE } from "./trustNames.ts";
 import { vaultConnection } from "./vaultConnection.ts";
 
 export interface OperatorAccess {
@@ -38,10 +38,14 @@ const sessions = new WeakMap<OperatorAccess["memory"], Promise<Session>>();
  * `VAULT_SEALED`, or `VAULT_OPERATOR_REFUSED` with the reason.
  */
 export async function operatorVaultClient(access: OperatorAccess): Promise<VaultClient> {
-  const known = await sessions.get(access.memory)?.catch(() => undefined);
+  const { memory } = access;
+  const pending = sessions.get(memory);
+  const known = await pending?.catch(() => undefined);
   if (known !== undefined && isGood(known, access)) return known.client;
+  // Who waited for the same session that is no good meets here: the first opens another, the rest take that one.
+  if (sessions.get(memory) !== pending) return operatorVaultClient(access);
   const session = open(access);
-  sessions.set(access.memory, session);
+  sessions.set(memory, session);
   return (await session).client;
 }
 

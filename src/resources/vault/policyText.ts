@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 
 const FOLDER = new URL("../../../bootstrap/vault/", import.meta.url);
 
-/** A policy of bootstrap/vault with its `${name}` places filled in; a place without a value throws. Values are names, never free text. */
+/** A policy of bootstrap/vault with its `${name}` places filled in. Throws for a place without a value, and for a value that is no plain name. */
 export function policyText(policy: "operator" | "git-reader", values: Readonly<Record<string, string>>): string {
   return readFileSync(new URL(`${policy}.hcl`, FOLDER), "utf8").replace(/\$\{(\w+)\}/g, (_, name: string) => {
     const value = values[name];

@@ -6,6 +6,8 @@ import type { Secret } from "../../credentials/Secret.ts";
 import { unseal } from "../../credentials/sealing.ts";
 import type { SealedShares } from "./SealedShares.ts";
 
+type Sealed = Extract<SealedShares, { state: "sealed" }>;
+
 interface SealStatus {
   readonly sealed: boolean;
   /** Shares needed. */
@@ -16,24 +18,21 @@ interface SealStatus {
 
 const POLL_MS = 25;
 
+/** The shares that the identities open, in the clear. */
+export async function openShares(shares: Sealed, identities: readonly Secret[]): Promise<Secret[]> {
+  const opened = await Promise.all(shares.shares.map(({ sealed }) => unseal(sealed, identities)));
+  return opened.filter((share) => share !== undefined);
+}
+
 /**
- * Unseals with every share that the identities open; nothing to do when Vault is not sealed.
+ * Unseals with the shares at hand; nothing to do when Vault is not sealed.
  *
- * Who can open enough shares starts anew, so that a half-done or wrong attempt of someone else does not count. Who cannot adds
- * theirs to what was given before: k people unseal one after the other, each on their own. Then throws `VAULT_SEALED`.
+ * Who has enough shares starts anew, so that a half-done or wrong attempt of someone else does not count. Who has fewer adds
+ * them to what was given before: k people unseal one after the other, each on their own. Then throws `VAULT_SEALED`.
  */
-export async function unsealVault(
-  client: VaultClient,
-  shares: Extract<SealedShares, { state: "sealed" }>,
-  identities: readonly Secret[],
-): Promise<void> {
+export async function unsealVault(client: VaultClient, shares: Sealed, opened: readonly Secret[]): Promise<void> {
   const before = await sealStatus(client);
   if (!before.sealed) return;
-  const opened: Secret[] = [];
-  for (const share of shares.shares) {
-    const open = await unseal(share.sealed, identities);
-    if (open !== undefined) opened.push(open);
-  }
   if (opened.length >= before.t) await client.write("sys/unseal", { reset: true });
   let status = before;
   for (const share of opened) {
@@ -76,6 +75,6 @@ async function sealStatus(client: VaultClient): Promise<SealStatus> {
   return status;
 }
 
-function recipientsOf(shares: Extract<SealedShares, { state: "sealed" }>): string {
+function recipientsOf(shares: Sealed): string {
   return [...new Set(shares.shares.map(({ recipient }) => recipient))].join(" or ");
 }

@@ -32,10 +32,11 @@ describe("parseStackSpec()", () => {
     expect(spec).toMatchObject({
       stack: "second",
       program: "local",
-      repository: { name: "fleet", branch: "main" },
+      repository: { name: "fleet", path: "." },
       vault: { recipients: [], shares: 1, threshold: 1 },
     });
     expect(spec.repository).not.toHaveProperty("source");
+    expect(spec.repository).not.toHaveProperty("branch");
   });
 
   test("gives each recipient a share and asks for a majority of them", () => {
@@ -60,7 +61,7 @@ describe("parseStackSpec()", () => {
   test("does not apply the file's branch and path to another repository", () => {
     const file = { "dayzero:repository": { source: "/a", branch: "trunk", path: "deploy" } };
     expect(parse(file).repository).toMatchObject({ branch: "trunk", path: "deploy" });
-    expect(parse(file, { flags: { source: "/b" } }).repository).toMatchObject({ branch: "main", path: "." });
+    expect(parse(file, { flags: { source: "/b" } }).repository).toEqual({ name: "b", source: "/b", path: "." });
     expect(parse(file, { flags: { branch: "next" } }).repository).toMatchObject({ source: "/a", branch: "next" });
   });
 

@@ -1,0 +1,97 @@
+import { access, readdir, rm, rmdir } from "node:fs/promises";
+import { join } from "node:path";
+import { DayzeroError } from "../../config/DayzeroError.ts";
+import { createContext } from "../createContext.ts";
+import { type Removal, removeState } from "../down/removeState.ts";
+import { stopProcesses } from "../down/stopProcesses.ts";
+import { EXIT } from "../exitCodes.ts";
+import { holdStack } from "../holdStack.ts";
+import { locateStack, type StackOptions } from "../loadStack.ts";
+import type { Outcome, Run } from "../Run.ts";
+import { stackMemoryFile } from "../StackMemory.ts";
+
+export interface DownOptions extends StackOptions {
+  readonly yes?: boolean;
+  readonly deleteRepository?: boolean;
+}
+
+/** `dayzero down`: stops the stack's processes and removes what it made. Half a stack, or none, is as good as a whole one. */
+export async function down(run: Run, stack: string, options: DownOptions): Promise<Outcome> {
+  const layout = locateStack(run, stack, options);
+  // Every stack has this file from before its first step until after its last: without it nothing here is ours to remove.
+  if (!(await exists(stackMemoryFile(layout)))) {
+    const there = await readdir(layout.directory).catch(() => []);
+    return report(stack, { removed: [], kept: there.map((name) => join(layout.directory, name)) });
+  }
+  if (options.yes !== true && !(await confirmed(run, `Stop stack ${stack} and remove ${layout.directory}?`))) {
+    throw new DayzeroError("NOT_CONFIRMED", `stack ${JSON.stringify(stack)} was left as it is`);
+  }
+  const lock = await holdStack(run, stack, options);
+  try {
+    const { context, close } = createContext({
+      stack,
+      layout,
+      dryRun: false,
+      signal: run.signal,
+      program: run.program,
+      tools: undefined,
+      narrate: (message) => run.narrator.tell({ kind: "note", message }),
+    });
+    try {
+      const stopped = await phase(run, "stop processes", (wait) =>
+        stopProcesses(layout, run.signal, (names) => wait(`waiting for ${names.join(", ")}`)),
+      );
+      const removal = await phase(run, "remove state", () =>
+        removeState(layout, context, { deleteRepository: options.deleteRepository === true }),
+      );
+      await rm(stackMemoryFile(layout), { force: true });
+      return report(stack, { ...removal, removed: [...stopped.map((name) => `process ${name}`), ...removal.removed] });
+    } finally {
+      close();
+    }
+  } finally {
+    await lock.release();
+    await rmdir(layout.directory).catch(() => undefined);
+  }
+}
+
+function report(stack: string, { removed, kept }: Removal): Outcome {
+  const lines = [
+    removed.length === 0
+      ? `stack ${stack}: nothing to remove`
+      : `stack ${stack} is gone: ${removed.length} things removed`,
+    ...kept.map((path) => `  kept  ${path}`),
+  ];
+  return { exitCode: EXIT.ok, json: { ok: true, stack, removed, kept }, text: `${lines.join("\n")}\n` };
+}
+
+async function confirmed(run: Run, question: string): Promise<boolean> {
+  if (run.confirm !== undefined) return run.confirm(question);
+  throw new DayzeroError("CONFIRMATION_NEEDED", "down removes a stack and nobody is there to ask", {
+    hint: "say --yes if that is what you want",
+  });
+}
+
+async function phase<Result>(
+  run: Run,
+  name: string,
+  work: (wait: (message: string) => void) => Promise<Result>,
+): Promise<Result> {
+  const since = performance.now();
+  run.narrator.tell({ kind: "phase-started", phase: name });
+  let ok = false;
+  try {
+    const result = await work((message) => run.narrator.tell({ kind: "waiting", phase: name, message }));
+    ok = true;
+    return result;
+  } finally {
+    run.narrator.tell({ kind: "phase-finished", phase: name, ms: performance.now() - since, ok });
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}

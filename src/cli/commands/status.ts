@@ -1,0 +1,46 @@
+import { access } from "node:fs/promises";
+import { DayzeroError } from "../../config/DayzeroError.ts";
+import { createContext } from "../createContext.ts";
+import { EXIT } from "../exitCodes.ts";
+import { locateStack, type StackOptions } from "../loadStack.ts";
+import type { Outcome, Run } from "../Run.ts";
+import { stackMemoryFile } from "../StackMemory.ts";
+import { formatSurvey } from "../status/formatSurvey.ts";
+import { isHealthy, surveyStack } from "../status/surveyStack.ts";
+
+/** `dayzero status`: asks the live system, whatever of it is alive, and changes nothing. Exits 1 when the stack is not healthy. */
+export async function status(run: Run, stack: string, options: StackOptions): Promise<Outcome> {
+  const layout = locateStack(run, stack, options);
+  await access(stackMemoryFile(layout)).catch(() => {
+    throw new DayzeroError("STACK_UNKNOWN", `there is no stack ${JSON.stringify(stack)} in ${options.state}`, {
+      hint: stack === "local" ? "make it with dayzero up" : `make it with dayzero up ${stack}`,
+    });
+  });
+  const { context, close } = createContext({
+    stack,
+    layout,
+    dryRun: true,
+    signal: run.signal,
+    program: run.program,
+    tools: undefined,
+    narrate: () => undefined,
+  });
+  try {
+    const survey = await surveyStack(layout, context);
+    const healthy = isHealthy(survey, context.now());
+    const { processes, credentials, ledger, application } = survey;
+    const text = formatSurvey(stack, survey, {
+      healthy,
+      kubeconfig: layout.kubeconfig,
+      now: context.now(),
+      paint: run.paint,
+    });
+    return {
+      exitCode: healthy ? EXIT.ok : EXIT.failed,
+      json: { healthy, revision: application?.revision ?? null, credentials, processes, ledger },
+      text: `${text}\n`,
+    };
+  } finally {
+    close();
+  }
+}

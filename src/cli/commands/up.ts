@@ -1,0 +1,61 @@
+import type { ConvergeEvent } from "../../hosts/converge/ConvergeEvent.ts";
+import type { Context } from "../../resources/Resource.ts";
+import { type ConvergeOptions, convergeStack } from "../convergeStack.ts";
+import { EXIT } from "../exitCodes.ts";
+import { formatElapsed } from "../narrator/formatElapsed.ts";
+import type { Outcome, Run } from "../Run.ts";
+import { askApplication } from "../status/askApplication.ts";
+import { formatLedger } from "../status/formatSurvey.ts";
+
+/** `dayzero up`: makes the world what the stack's program says, from whatever exists now. */
+export async function up(run: Run, stack: string, options: ConvergeOptions): Promise<Outcome> {
+  const since = performance.now();
+  const phases = new Map<string, number>();
+  const onEvent = (event: ConvergeEvent) => {
+    if (event.kind === "phase-finished") phases.set(event.phase.name, event.ms);
+  };
+  return convergeStack(
+    run,
+    stack,
+    { ...options, dryRun: false, onEvent },
+    async ({ context, result, loaded, tools }) => {
+      const { layout, spec } = loaded;
+      const [application, generation] = await Promise.all([askApplication(context), askGeneration(context)]);
+      const controller = `Argo CD ${tools.find(({ name }) => name === "argocd")?.version ?? ""}`.trim();
+      const elapsedMs = Math.round(performance.now() - since);
+      const revision = application?.revision ?? null;
+      const { ledger } = result;
+      const changed = result.changes.filter(({ action }) => action !== "same").length;
+      const repository = layout.repository(spec.repository.name);
+      const text = [
+        `stack ${stack} is up: ${changed === 0 ? "nothing had to change" : `${changed} changed`}, ${formatElapsed(elapsedMs)}`,
+        `  controller  ${controller}, ${application?.sync ?? "Unknown"} and ${application?.health ?? "Unknown"} at ${revision ?? "no revision"}`,
+        `  kubectl     export KUBECONFIG=${layout.kubeconfig}`,
+        `  clone       git clone ${repository}`,
+        `  push        git push ${repository} HEAD:${application?.branch ?? "main"}`,
+        "",
+        formatLedger(ledger, context.now()),
+      ].join("\n");
+      return {
+        exitCode: EXIT.ok,
+        json: {
+          ok: true,
+          stack,
+          elapsedMs,
+          phases: [...phases].map(([name, ms]) => ({ name, ms })),
+          revision,
+          controller,
+          generation,
+          ledger,
+        },
+        text: `${text}\n`,
+      };
+    },
+  );
+}
+
+/** One life of a cluster: the first eight digits of its kube-system namespace's UID. */
+async function askGeneration(context: Context): Promise<string | null> {
+  const { generationResource } = await import("../../resources/cluster/GenerationResource.ts");
+  return (await generationResource.read("generation", context))?.generation ?? null;
+}

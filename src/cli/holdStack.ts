@@ -1,0 +1,16 @@
+import { mkdir } from "node:fs/promises";
+import { FileLock } from "../machine/FileLock.ts";
+import { locateStack, type StackOptions } from "./loadStack.ts";
+import type { Run } from "./Run.ts";
+
+/** Waits until nobody else on this machine changes the stack, and says whom it waits for. */
+export async function holdStack(run: Run, stack: string, options: StackOptions): Promise<FileLock> {
+  const layout = locateStack(run, stack, options);
+  await mkdir(layout.directory, { recursive: true, mode: 0o700 });
+  return FileLock.acquire({
+    path: layout.lock,
+    onWait: ({ pid }) =>
+      run.narrator.tell({ kind: "note", message: `waiting for process ${pid}, which works on stack ${stack}` }),
+    signal: run.signal,
+  });
+}

@@ -1,0 +1,83 @@
+import type { LedgerEntry } from "../../credentials/LedgerEntry.ts";
+import { formatTable } from "../formatTable.ts";
+import { formatElapsed } from "../narrator/formatElapsed.ts";
+import type { Paint } from "../narrator/Narrator.ts";
+import type { Survey } from "./surveyStack.ts";
+
+/** A survey for people: what is wrong first, then how to use the stack, then the tables. */
+export function formatSurvey(
+  stack: string,
+  survey: Survey,
+  options: { healthy: boolean; kubeconfig: string; now: Date; paint: Paint },
+): string {
+  const { paint, now, healthy } = options;
+  const { application } = survey;
+  const state = healthy ? paint("green", "healthy") : paint("red", "not healthy");
+  const argo =
+    application === undefined
+      ? "no answer about the root Application"
+      : `root Application is ${application.sync} and ${application.health}${application.revision ? ` at ${application.revision}` : ""}`;
+  const lines = [
+    `${paint("bold", `stack ${stack}`)}: ${state}`,
+    ...problemsOf(survey).map((problem) => `${paint("red", "!")} ${problem}`),
+    `  controller  Argo CD, ${argo}`,
+    `  kubectl     export KUBECONFIG=${options.kubeconfig}`,
+    ...survey.repositories.flatMap((path) => [
+      `  clone       git clone ${path}`,
+      `  push        git push ${path} HEAD:${application?.branch ?? "main"}`,
+    ]),
+    "",
+    formatTable(
+      ["process", "pid", "state"],
+      survey.processes.map(({ name, pid, healthy }) => [
+        name,
+        pid === null ? "-" : String(pid),
+        pid === null ? "dead" : healthy ? "running" : "not ready",
+      ]),
+    ),
+  ];
+  if (survey.credentials.length > 0) {
+    const rows = survey.credentials.map(({ name, issuer, expiresAt, nextRenewal }) => [
+      name,
+      issuer,
+      fromNow(expiresAt, now),
+      fromNow(nextRenewal, now),
+    ]);
+    lines.push("", formatTable(["credential", "issuer", "expires", "next renewal"], rows));
+  }
+  if (survey.ledger.length > 0) lines.push("", formatLedger(survey.ledger, now));
+  return lines.join("\n");
+}
+
+/** Every credential that exists because of the stack; what stays is told from what expires. */
+export function formatLedger(ledger: readonly LedgerEntry[], now: Date): string {
+  const rows = ledger.map(({ what, where, expiresAt, residual }) => [
+    what,
+    where,
+    fromNow(expiresAt, now),
+    residual ? "residual" : "short-lived",
+  ]);
+  return formatTable(["ledger", "where", "expires", "kind"], rows);
+}
+
+/** What keeps a stack from being healthy, each with what to do. */
+function problemsOf({ processes, application }: Survey): string[] {
+  const dead = processes.filter(({ pid }) => pid === null).map(({ name }) => name);
+  const stuck = processes.filter(({ pid, healthy }) => pid !== null && !healthy).map(({ name }) => name);
+  return [
+    ...(dead.length > 0 ? [`not running: ${dead.join(", ")}; run dayzero up, it starts what is dead`] : []),
+    ...(stuck.length > 0 ? [`running and not ready: ${stuck.join(", ")}`] : []),
+    ...(processes.length === 0 ? ["nothing was started yet; run dayzero up"] : []),
+    ...(application !== undefined && application.health !== "Healthy"
+      ? [`the root Application is ${application.health}`]
+      : []),
+  ];
+}
+
+/** `in 6 min 20 s`, `12.0 s ago`, `never`. */
+function fromNow(time: string | null, now: Date): string {
+  if (time === null) return "never";
+  const ms = Date.parse(time) - now.getTime();
+  if (Number.isNaN(ms)) return time;
+  return ms >= 0 ? `in ${formatElapsed(ms)}` : `${formatElapsed(-ms)} ago`;
+}

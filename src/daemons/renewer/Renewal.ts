@@ -1,0 +1,105 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { DayzeroError } from "../../config/DayzeroError.ts";
+import { planRenewal } from "../../resources/gitops/planRenewal.ts";
+
+/** The times of the credential that is in place. */
+export interface CredentialTimes {
+  readonly issuedAt: Date;
+  readonly expiresAt: Date;
+  readonly fingerprint: string;
+}
+
+/** What `GET /status` tells. */
+export interface RenewalStatus {
+  /** RFC 3339; null before the credential was first looked at. */
+  readonly expiresAt: string | null;
+  readonly nextRenewal: string | null;
+  readonly fingerprint: string | null;
+  /** Failures since the last success. */
+  readonly failures: number;
+  readonly lastError: string | null;
+  readonly lastErrorAt: string | null;
+}
+
+const FIRST_RETRY_MS = 500;
+const LAST_RETRY_MS = 30_000;
+/** How long it sleeps at most: a machine that was suspended wakes with a clock that has jumped. */
+const GLANCE_MS = 15_000;
+
+/**
+ * Keeps one credential fresh: looks at the one in place, renews it at two thirds of its life, and tries again after a failure
+ * with pauses that grow to half a minute, for as long as it takes.
+ */
+export class Renewal {
+  readonly #look: () => Promise<CredentialTimes>;
+  readonly #renew: () => Promise<CredentialTimes>;
+  readonly #now: () => Date;
+  readonly #log: (entry: Readonly<Record<string, unknown>>) => void;
+  #times: CredentialTimes | undefined;
+  #failures = 0;
+  #lastError: { message: string; at: string } | undefined;
+
+  constructor(options: {
+    look: () => Promise<CredentialTimes>;
+    renew: () => Promise<CredentialTimes>;
+    now: () => Date;
+    log: (entry: Readonly<Record<string, unknown>>) => void;
+  }) {
+    this.#look = options.look;
+    this.#renew = options.renew;
+    this.#now = options.now;
+    this.#log = options.log;
+  }
+
+  /** Runs until the signal aborts; never rejects. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const pause = await this.#step(signal);
+      await delay(pause, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  status(): RenewalStatus {
+    return {
+      expiresAt: this.#times?.expiresAt.toISOString() ?? null,
+      nextRenewal: this.#times === undefined ? null : this.#plan(this.#times).at.toISOString(),
+      fingerprint: this.#times?.fingerprint ?? null,
+      failures: this.#failures,
+      lastError: this.#lastError?.message ?? null,
+      lastErrorAt: this.#lastError?.at ?? null,
+    };
+  }
+
+  /** Does what is due and returns the milliseconds to sleep. */
+  async #step(signal: AbortSignal): Promise<number> {
+    try {
+      // Looked at again before each renewal: `up` may have been faster.
+      if (this.#times === undefined || this.#plan(this.#times).due) this.#times = await this.#look();
+      if (this.#plan(this.#times).due) {
+        this.#times = await this.#renew();
+        const { fingerprint, expiresAt } = this.#times;
+        this.#log({ event: "renewed", fingerprint, expiresAt: expiresAt.toISOString() });
+      }
+      this.#failures = 0;
+      this.#lastError = undefined;
+      const left = this.#plan(this.#times).at.getTime() - this.#now().getTime();
+      return Math.max(FIRST_RETRY_MS, Math.min(left, GLANCE_MS));
+    } catch (error) {
+      if (signal.aborted) return 0;
+      this.#failures++;
+      this.#lastError = { message: describeFailure(error), at: this.#now().toISOString() };
+      this.#log({ event: "failed", failures: this.#failures, error: this.#lastError.message });
+      return Math.min(FIRST_RETRY_MS * 2 ** Math.min(this.#failures - 1, 10), LAST_RETRY_MS);
+    }
+  }
+
+  #plan({ issuedAt, expiresAt }: CredentialTimes) {
+    return planRenewal({ issuedAt, expiresAt, now: this.#now() });
+  }
+}
+
+/** Messages of our own errors and clients hold no secret. */
+function describeFailure(error: unknown): string {
+  if (!(error instanceof Error)) return "unknown";
+  return error instanceof DayzeroError ? `${error.code}: ${error.message}` : error.message;
+}

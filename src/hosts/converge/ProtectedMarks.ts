@@ -1,0 +1,56 @@
+import { readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { writeFileAtomic } from "../../machine/writeFileAtomic.ts";
+import type { Context } from "../../resources/Resource.ts";
+import type { RegisteredResource } from "./Deployment.ts";
+import type { AnyHandler } from "./Handler.ts";
+
+/**
+ * Remembers which resources were declared with `protect`, for the run in which they are no longer declared at all.
+ *
+ * Kubernetes objects carry the mark themselves (`isProtected` of their handler). For the others it is a file in the state folder, beside
+ * what they own there.
+ */
+export class ProtectedMarks {
+  readonly #path: string;
+
+  constructor(directory: string) {
+    this.#path = join(directory, "protected.json");
+  }
+
+  async isProtected(handler: AnyHandler, id: string, ctx: Context): Promise<boolean> {
+    if (handler.isProtected !== undefined) return handler.isProtected(id, ctx);
+    return (await this.#read()).has(markOf(handler.type, id));
+  }
+
+  /** Brings the marks of what the program registered up to date; marks of what it dropped stay. */
+  async remember(registered: readonly RegisteredResource[]): Promise<void> {
+    const marks = await this.#read();
+    const before = [...marks].sort();
+    for (const { handler, id, protect } of registered) {
+      if (id === undefined || handler.isProtected !== undefined) continue;
+      if (protect) marks.add(markOf(handler.type, id));
+      else marks.delete(markOf(handler.type, id));
+    }
+    const after = [...marks].sort();
+    if (JSON.stringify(before) === JSON.stringify(after)) return;
+    if (after.length === 0) {
+      await rm(this.#path, { force: true });
+      return;
+    }
+    await writeFileAtomic(this.#path, `${JSON.stringify(after, undefined, 2)}\n`);
+  }
+
+  async #read(): Promise<Set<string>> {
+    try {
+      return new Set(JSON.parse(await readFile(this.#path, "utf8")) as string[]);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return new Set();
+      throw error;
+    }
+  }
+}
+
+function markOf(type: string, id: string): string {
+  return `${type} ${id}`;
+}

@@ -1,0 +1,170 @@
+import { getCompileCacheDir } from "node:module";
+import { dirname, join } from "node:path";
+import { DayzeroError } from "../../config/DayzeroError.ts";
+import type { LedgerEntry } from "../../credentials/LedgerEntry.ts";
+import type { Context } from "../../resources/Resource.ts";
+import { resourceTypes } from "../../resources/registry.ts";
+import type { ConvergeEvent } from "./ConvergeEvent.ts";
+import { Deployment, type RegisteredResource, type ResourceChange } from "./Deployment.ts";
+import type { AnyHandler } from "./Handler.ts";
+import { KubernetesProviders } from "./KubernetesProviders.ts";
+import { ProgramServer } from "./ProgramServer.ts";
+import { ProtectedMarks } from "./ProtectedMarks.ts";
+import { removeDropped } from "./removeDropped.ts";
+import { type Program, startProgram } from "./startProgram.ts";
+
+export interface ConvergeOptions {
+  readonly stack: string;
+  readonly project: string;
+  /** Absolute path of the Pulumi program, a `.ts` or `.js` file. */
+  readonly program: string;
+  /** Pulumi configuration by full key (`dayzero:repo`). Not for secrets. */
+  readonly config: Readonly<Record<string, string>>;
+  /** Only find out what would be done. */
+  readonly dryRun: boolean;
+  readonly context: Context;
+  /** The implementation of a `dayzero:*` type; `undefined` when there is none. */
+  readonly handlers: (type: string) => Promise<AnyHandler | undefined>;
+  /** The types that may own something, in the order in which things are made; by default the registry's. */
+  readonly types?: readonly string[];
+  readonly onEvent: (event: ConvergeEvent) => void;
+  /** The Node executable that runs the program. */
+  readonly node: string;
+  /** All that the program and the `exec` commands of kubeconfigs get as environment. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal;
+  /** Folder of compiled code, writable by this user only; by default in the state folder. */
+  readonly compileCache?: string;
+}
+
+export interface ConvergeResult {
+  /** Every resource, what was dropped last. */
+  readonly changes: readonly ResourceChange[];
+  /** The program's stack outputs; secrets show as `[secret]`. */
+  readonly outputs: Readonly<Record<string, unknown>>;
+  readonly registered: readonly RegisteredResource[];
+  /** Credentials that exist because of the registered resources. */
+  readonly ledger: readonly LedgerEntry[];
+}
+
+/**
+ * Runs a Pulumi program and makes the world what it says: for each resource read, plan, apply; then what the program no longer
+ * declares is removed. With `dryRun` nothing is changed.
+ *
+ * Keeps no state: it discovers. Rejects with a DayzeroError that names the resource and its cause, after everything in flight has come
+ * to its end and without removing anything; with the signal's reason when aborted.
+ */
+export async function converge(options: ConvergeOptions): Promise<ConvergeResult> {
+  options.signal.throwIfAborted();
+  const { dryRun, project, handlers, onEvent: emit } = options;
+  const lost = new AbortController();
+  const signal = AbortSignal.any([options.signal, lost.signal]);
+  const context = withSignal(options.context, signal);
+  const onLost = (error: Error): void => lost.abort(error);
+  const providers = new KubernetesProviders({ dryRun, environment: options.environment, onLost });
+  const deployment = new Deployment({ project, dryRun, context, handlers, emit, providers });
+  try {
+    await runProgram(options, deployment, signal);
+    const marks = new ProtectedMarks(context.directory);
+    if (!dryRun) await marks.remember(deployment.registered);
+    const dropped = await removeDropped({
+      dryRun,
+      registered: deployment.registered,
+      handlers: [...(await implementations(options)), ...providers.all()],
+      marks,
+      stack: options.stack,
+      contextFor: (resource) => deployment.contextFor(resource),
+      emit,
+      assertWritable: () => {
+        signal.throwIfAborted();
+        providers.assertLease();
+      },
+    });
+    const { outputs, registered, ledger } = deployment;
+    return { changes: [...deployment.changes, ...dropped], outputs, registered, ledger };
+  } catch (error) {
+    // Whatever an interrupted step says, the interruption is the reason.
+    signal.throwIfAborted();
+    throw error;
+  } finally {
+    await providers.close();
+  }
+}
+
+async function runProgram(options: ConvergeOptions, deployment: Deployment, signal: AbortSignal): Promise<void> {
+  const { node, environment, program: path, project, stack, dryRun, config } = options;
+  const server = await ProgramServer.listen(options.context.directory, deployment);
+  let program: Program | undefined;
+  const lastLines: string[] = [];
+  try {
+    program = startProgram({
+      node,
+      environment,
+      spec: {
+        program: path,
+        project,
+        stack,
+        dryRun,
+        config,
+        address: server.address,
+        compileCache: compileCache(options),
+      },
+      onLine: (line, stream) => {
+        if (stream === "stderr") lastLines.push(line);
+        deployment.log(stream === "stderr" ? "warning" : "info", line);
+      },
+    });
+    const aborted = new Promise<undefined>((resolve) => {
+      signal.addEventListener("abort", () => resolve(undefined), { once: true });
+    });
+    const exit = await Promise.race([program.exited, deployment.failed, aborted]);
+    await deployment.idle();
+    signal.throwIfAborted();
+    if (deployment.failure !== undefined) throw deployment.failure;
+    if (exit?.code !== 0 || !deployment.programSucceeded) {
+      throw programFailed(path, exit, deployment.programError ?? lastLines.slice(-5).join("\n"));
+    }
+  } finally {
+    program?.kill();
+    server.close();
+  }
+}
+
+async function implementations({ handlers, types = resourceTypes }: ConvergeOptions): Promise<AnyHandler[]> {
+  const found = await Promise.all(types.map((type) => handlers(type)));
+  return found.filter((handler) => handler !== undefined);
+}
+
+function withSignal(context: Context, signal: AbortSignal): Context {
+  return {
+    stack: context.stack,
+    directory: context.directory,
+    dryRun: context.dryRun,
+    memory: context.memory,
+    signal,
+    now: () => context.now(),
+    tool: (name) => context.tool(name),
+    narrate: (message) => context.narrate(message),
+    kubernetes: () => context.kubernetes(),
+    vault: () => context.vault(),
+  };
+}
+
+/** The host's own cache where it has one: both then share what they have in common. */
+function compileCache({ compileCache, context }: ConvergeOptions): string {
+  const own = getCompileCacheDir();
+  return compileCache ?? (own === undefined ? join(context.directory, "cache", "compiled") : dirname(own));
+}
+
+function programFailed(
+  path: string,
+  exit: { code: number | null; signal: string | null } | undefined,
+  said: string,
+): DayzeroError {
+  const first = said.split("\n").find((line) => line.trim() !== "");
+  const how = exit?.signal ? `signal ${exit.signal}` : `exit code ${exit?.code ?? "unknown"}`;
+  return new DayzeroError("PROGRAM_FAILED", `the program ${path} failed: ${first ?? how}`, {
+    ...(first === undefined ? {} : { cause: Object.assign(new Error(first), { stack: said }) }),
+    hint: "correct the program (--debug tells where it failed) and run `dayzero up` again; nothing was removed",
+  });
+}

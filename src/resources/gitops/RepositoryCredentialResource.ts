@@ -1,0 +1,163 @@
+import { z } from "zod";
+import { VaultClient } from "../../clients/VaultClient.ts";
+import { DayzeroError } from "../../config/DayzeroError.ts";
+import { issueProved } from "../../issuers/issueProved.ts";
+import { oidcIssuer } from "../../issuers/oidc.ts";
+import { repositorySecretName, SECRET_TYPE } from "../../manifests/repositorySecret.ts";
+import type { Change, Resource } from "../Resource.ts";
+import { GIT_READER, VAULT_AUDIENCE } from "../vault/trustNames.ts";
+import { planRenewal } from "./planRenewal.ts";
+import { type RepositorySecretState, repositorySecretState } from "./RepositorySecretState.ts";
+import { readRepositorySecret, swapRepositorySecret } from "./swapRepositorySecret.ts";
+
+const inputs = z.strictObject({
+  repository: z.string().min(1),
+  /** As the Application names it. */
+  url: z.url({ protocol: /^https$/ }),
+  /** Where the GitOps controller looks for its Secrets. */
+  namespace: z.string().min(1),
+  /** The cluster's generation, as the token claims it. */
+  generation: z.string().min(1),
+  vaultAddress: z.url({ protocol: /^https$/ }),
+  /** Vault's JWT auth mount of this generation. */
+  mount: z.string().min(1),
+  /** Vault's OIDC role for this repository. */
+  oidcRole: z.string().min(1),
+  /** PEM of the CA that Vault's and the Git server's certificates are from. */
+  ca: z.string().startsWith("-----BEGIN CERTIFICATE-----"),
+});
+
+export type RepositoryCredentialInputs = z.infer<typeof inputs>;
+
+export interface RepositoryCredentialLive {
+  readonly namespace: string;
+  readonly secretName: string;
+  readonly repository: string;
+  readonly url: string;
+  readonly issuer: "openbao-oidc";
+  readonly generation: string;
+  readonly fingerprint: string;
+  readonly epoch: number;
+  /** RFC 3339, of the token itself. */
+  readonly expiresAt: string;
+  readonly nextRenewal: string;
+  /** A third of its life, or less, is left. */
+  readonly due: boolean;
+}
+
+/** A TokenRequest has to ask for ten minutes at least; the token is used once, at once. */
+const IDENTITY_SECONDS = 600;
+const STACK_LABEL = "dayzero.dev/stack";
+
+/**
+ * The credential with which the GitOps controller reads one repository, earned by the git-reader service account: minted, proved
+ * at the Git server, and only then swapped into the controller's Secret. The credential is in that Secret and nowhere else.
+ *
+ * The renewer renews it from then on; this resource makes the first one and heals what the renewer could not.
+ */
+export const repositoryCredentialResource: Resource<RepositoryCredentialInputs, RepositoryCredentialLive> = {
+  type: "dayzero:gitops:RepositoryCredential",
+  inputs,
+  identify: ({ namespace, repository }) => `${namespace}/${repository}`,
+
+  async read(id, ctx) {
+    const { namespace, repository } = parseId(id);
+    const secret = await readRepositorySecret(await ctx.kubernetes(), { namespace, repository });
+    if (secret === undefined) return undefined;
+    if (secret.metadata.labels?.[STACK_LABEL] !== ctx.stack) {
+      const name = `${namespace}/${repositorySecretName(repository)}`;
+      throw new DayzeroError("SECRET_NOT_OWN", `cannot use Secret ${name}: stack "${ctx.stack}" did not make it`, {
+        hint: "delete it, if nobody needs it",
+      });
+    }
+    return describe(id, repositorySecretState(secret), ctx.now());
+  },
+
+  plan(live, desired) {
+    if (live === undefined) return [{ action: "create", path: "" }];
+    const changes: Change[] = [];
+    const update = (path: string, before: string, after: string) =>
+      changes.push({ action: "update", path, before, after });
+    if (live.url !== desired.url) update("url", live.url, desired.url);
+    if (live.generation !== desired.generation) update("generation", live.generation, desired.generation);
+    if (live.due) update("expiresAt", live.expiresAt, "renewed");
+    return changes;
+  },
+
+  async apply(_changes, desired, ctx) {
+    const kubernetes = await ctx.kubernetes();
+    const vault = new VaultClient({ address: desired.vaultAddress, ca: desired.ca });
+    try {
+      const issuer = oidcIssuer({
+        vault,
+        mount: desired.mount,
+        role: GIT_READER.role,
+        oidcRole: desired.oidcRole,
+        url: desired.url,
+        ca: desired.ca,
+        identity: async () => {
+          const wish = {
+            ...GIT_READER.serviceAccount,
+            audiences: [VAULT_AUDIENCE],
+            expirationSeconds: IDENTITY_SECONDS,
+          };
+          return (await kubernetes.serviceAccountToken(wish)).token;
+        },
+      });
+      const credential = await issueProved(issuer, ctx.signal);
+      const { namespace, repository, url } = desired;
+      const target = { namespace, repository, url, labels: { [STACK_LABEL]: ctx.stack } };
+      const state = await swapRepositorySecret(kubernetes, target, credential);
+      return describe(repositoryCredentialResource.identify(desired), state, ctx.now());
+    } finally {
+      await vault.close();
+    }
+  },
+
+  async owned(stack, ctx) {
+    const labelSelector = `${STACK_LABEL}=${stack},${SECRET_TYPE}=repository`;
+    const secrets = await (await ctx.kubernetes()).list({ apiVersion: "v1", kind: "Secret" }, { labelSelector });
+    return secrets.map(({ metadata }) => `${metadata.namespace}/${metadata.name.replace(/^repo-/, "")}`);
+  },
+
+  async remove(id, ctx) {
+    const { namespace, repository } = parseId(id);
+    const name = repositorySecretName(repository);
+    await (await ctx.kubernetes()).delete({ apiVersion: "v1", kind: "Secret", namespace, name });
+  },
+
+  ledger(_id, live) {
+    return [
+      {
+        what: `Git credential for reading repository "${live.repository}" (OIDC token signed by Vault)`,
+        where: `Secret ${live.namespace}/${live.secretName}`,
+        expiresAt: live.expiresAt,
+        residual: false,
+      },
+    ];
+  },
+};
+
+function describe(id: string, state: RepositorySecretState, now: Date): RepositoryCredentialLive {
+  const { namespace, repository } = parseId(id);
+  const { issuedAt, expiresAt } = state;
+  const renewal = planRenewal({ issuedAt, expiresAt, now });
+  return {
+    namespace,
+    secretName: repositorySecretName(repository),
+    repository,
+    url: state.url,
+    issuer: "openbao-oidc",
+    generation: state.generation,
+    fingerprint: state.fingerprint,
+    epoch: state.epoch,
+    expiresAt: expiresAt.toISOString(),
+    nextRenewal: renewal.at.toISOString(),
+    due: renewal.due || state.repository !== repository || state.username !== "oidc",
+  };
+}
+
+function parseId(id: string): { namespace: string; repository: string } {
+  const [namespace = "", repository = ""] = id.split("/");
+  return { namespace, repository };
+}

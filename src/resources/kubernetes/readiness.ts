@@ -1,0 +1,147 @@
+import type { KubernetesManifest } from "../../clients/KubernetesClient.ts";
+
+/**
+ * Whether an object does what it is there for. `failing` says that it reports an error: that may pass (what it needs is only
+ * being made), so it counts as final only when it lasts.
+ */
+export type Readiness =
+  | { readonly state: "ready" }
+  | { readonly state: "waiting" | "failing"; readonly reason: string };
+
+/** An annotation of the desired Application: the revision that it must be synced to, a full commit id. */
+export const AWAIT_REVISION = "dayzero.dev/await-revision";
+
+interface Condition {
+  readonly type: string;
+  readonly status?: string;
+  readonly reason?: string;
+  readonly message?: string;
+}
+
+interface Status {
+  readonly phase?: string;
+  readonly observedGeneration?: number;
+  readonly conditions?: readonly Condition[];
+}
+
+interface ApplicationStatus {
+  readonly sync?: {
+    readonly status?: string;
+    readonly revision?: string;
+    readonly comparedTo?: { readonly source?: Source };
+  };
+  readonly health?: { readonly status?: string; readonly message?: string };
+  readonly operationState?: { readonly phase?: string; readonly message?: string };
+  readonly conditions?: readonly Condition[];
+  readonly resources?: readonly {
+    readonly kind: string;
+    readonly namespace?: string;
+    readonly name: string;
+    readonly status?: string;
+    readonly health?: { readonly status?: string; readonly message?: string };
+  }[];
+}
+
+type Source = Readonly<Record<string, unknown>>;
+
+const READY: Readiness = { state: "ready" };
+
+/** Kinds that say themselves when they are ready; every other kind is ready once it is stored. */
+const RULES: Readonly<Record<string, (object: KubernetesManifest) => Readiness>> = {
+  "apiextensions.k8s.io/CustomResourceDefinition": (object) => condition(object, "Established"),
+  "apiregistration.k8s.io/APIService": (object) => condition(object, "Available"),
+  "apps/Deployment": (object) => condition(object, "Available"),
+  "core/Namespace": (object) => {
+    const { phase } = statusOf(object);
+    return phase === "Active" ? READY : { state: "waiting", reason: `phase is ${phase ?? "not set"}` };
+  },
+  "argoproj.io/Application": application,
+};
+
+/** How to make a controller look at an object again now, instead of at its next turn: annotations to set. */
+const NUDGES: Readonly<Record<string, (readiness: Readiness) => Readonly<Record<string, string>>>> = {
+  // "hard" drops cached failures too. Source: Argo CD, pkg/apis/application/v1alpha1 (AnnotationKeyRefresh).
+  "argoproj.io/Application": ({ state }) => ({ "argocd.argoproj.io/refresh": state === "failing" ? "hard" : "normal" }),
+};
+
+export function readinessOf(object: KubernetesManifest): Readiness {
+  return RULES[groupKind(object)]?.(object) ?? READY;
+}
+
+/** Annotations that make the object's controller look again; `undefined` for kinds that need none. */
+export function nudgeOf(
+  object: KubernetesManifest,
+  readiness: Readiness,
+): Readonly<Record<string, string>> | undefined {
+  return NUDGES[groupKind(object)]?.(readiness);
+}
+
+/** `argoproj.io/Application`; the group without a name is `core`. */
+export function groupKind({ apiVersion, kind }: { apiVersion: string; kind: string }): string {
+  return `${apiVersion.includes("/") ? apiVersion.split("/")[0] : "core"}/${kind}`;
+}
+
+function condition(object: KubernetesManifest, type: string): Readiness {
+  const { conditions, observedGeneration } = statusOf(object);
+  const { generation } = object.metadata;
+  if (observedGeneration !== undefined && generation !== undefined && observedGeneration < generation) {
+    return { state: "waiting", reason: "its controller has not seen the change yet" };
+  }
+  const found = conditions?.find((candidate) => candidate.type === type);
+  if (found?.status === "True") return READY;
+  return { state: "waiting", reason: found === undefined ? `not ${type} yet` : `not ${type}: ${explain(found)}` };
+}
+
+function application(object: KubernetesManifest): Readiness {
+  const status = (object.status ?? {}) as ApplicationStatus;
+  const failed = status.conditions?.find(({ type }) => type === "ComparisonError" || type === "InvalidSpecError");
+  if (failed !== undefined) return { state: "failing", reason: `${failed.type}: ${failed.message ?? ""}` };
+  const { sync, health, operationState } = status;
+  const wanted = object.metadata.annotations?.[AWAIT_REVISION];
+  const isCompared = isComparedTo(object, sync?.comparedTo?.source);
+  const isAtRevision = wanted === undefined || sync?.revision === wanted;
+  if (isCompared && isAtRevision && sync?.status === "Synced" && health?.status === "Healthy") return READY;
+  if (operationState?.phase === "Failed" || operationState?.phase === "Error") {
+    return {
+      state: "failing",
+      reason: `the last sync ended in ${operationState.phase}: ${operationState.message ?? ""}`,
+    };
+  }
+  if (!isCompared) return { state: "waiting", reason: "not compared with its source yet" };
+  if (!isAtRevision) {
+    return { state: "waiting", reason: `at revision ${short(sync?.revision)}, not yet at ${short(wanted)}` };
+  }
+  const state = health?.status === "Degraded" ? "failing" : "waiting";
+  const parts = [`${sync?.status ?? "not compared"}, ${health?.status ?? "health unknown"}`, ...troubled(status)];
+  if (operationState?.phase === "Running" && operationState.message) parts.push(operationState.message);
+  return { state, reason: parts.join("; ") };
+}
+
+/** A status that was made for another source says nothing about this one. */
+function isComparedTo(object: KubernetesManifest, compared: Source | undefined): boolean {
+  const source = (object.spec as { source?: Source } | undefined)?.source;
+  if (source === undefined) return true;
+  return ["repoURL", "path", "targetRevision"].every((field) => (source[field] ?? "") === (compared?.[field] ?? ""));
+}
+
+function troubled({ resources = [] }: ApplicationStatus): string[] {
+  return resources
+    .filter(({ status, health }) => status === "OutOfSync" || (health?.status ?? "Healthy") !== "Healthy")
+    .slice(0, 5)
+    .map(({ kind, namespace, name, status, health }) => {
+      const what = `${kind} ${namespace === undefined ? "" : `${namespace}/`}${name}`;
+      return `${what} is ${[status, health?.status, health?.message].filter(Boolean).join(", ")}`;
+    });
+}
+
+function explain({ reason, message }: Condition): string {
+  return [reason, message].filter(Boolean).join(", ") || "no reason given";
+}
+
+function short(revision: string | undefined): string {
+  return revision === undefined || revision === "" ? "none" : revision.slice(0, 8);
+}
+
+function statusOf(object: KubernetesManifest): Status {
+  return (object.status ?? {}) as Status;
+}

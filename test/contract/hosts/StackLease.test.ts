@@ -1,0 +1,123 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import type { KubernetesClient, KubernetesManifest } from "../../../src/clients/KubernetesClient.ts";
+import { StackLease } from "../../../src/hosts/converge/StackLease.ts";
+import { type ApiServer, startApiServer } from "../../support/apiserver.ts";
+import { waitFor } from "../../support/waitFor.ts";
+
+let server: ApiServer;
+let client: KubernetesClient;
+
+beforeAll(async () => {
+  server = await startApiServer(inject("tools"));
+  client = server.client();
+});
+
+afterAll(async () => {
+  await client?.close();
+  await server?.stop();
+});
+
+interface Acquired {
+  readonly narrated: string[];
+  readonly lost: Error[];
+  readonly lease: Promise<StackLease>;
+}
+
+function acquire(stack: string, patienceMs?: number): Acquired {
+  const narrated: string[] = [];
+  const lost: Error[] = [];
+  const lease = StackLease.acquire({
+    client,
+    stack,
+    narrate: (message) => narrated.push(message),
+    signal: new AbortController().signal,
+    onLost: (error) => lost.push(error),
+    ...(patienceMs === undefined ? {} : { patienceMs }),
+  });
+  return { narrated, lost, lease };
+}
+
+async function read(stack: string): Promise<KubernetesManifest & { spec: Record<string, unknown> }> {
+  const lease = await client.get<KubernetesManifest & { spec: Record<string, unknown> }>({
+    apiVersion: "coordination.k8s.io/v1",
+    kind: "Lease",
+    namespace: "dayzero-system",
+    name: `dayzero-${stack}`,
+  });
+  if (lease === undefined) throw new Error(`no lease of ${stack}`);
+  return lease;
+}
+
+/** Writes the lease as another holder would; `renewTime` is now. */
+async function holdAs(stack: string, holderIdentity: string): Promise<void> {
+  const live = await read(stack);
+  const renewTime = new Date().toISOString().replace("Z", "000Z");
+  await client.replace({ ...live, spec: { ...live.spec, holderIdentity, renewTime } });
+}
+
+test("StackLease.acquire() names this process, and release() frees it for the next run", async () => {
+  const first = await acquire("free").lease;
+  const { holderIdentity } = (await read("free")).spec;
+  expect(holderIdentity).toMatch(new RegExp(`/${process.pid}/\\d+$`));
+  expect(() => first.assertHeld()).not.toThrow();
+  await first.release();
+  expect((await read("free")).spec.holderIdentity).toBe("");
+  const next = await acquire("free").lease;
+  expect((await read("free")).spec.leaseTransitions).toBe(1);
+  await next.release();
+});
+
+test("StackLease.acquire() takes over at once from a process of this machine that died", async () => {
+  const probe = await acquire("dead").lease;
+  const machine = String((await read("dead")).spec.holderIdentity).split("/")[0];
+  await probe.release();
+  const child = spawn(process.execPath, ["-e", ""]);
+  await once(child, "exit");
+  await holdAs("dead", `${machine}/${child.pid}/12345`);
+
+  const { lease, narrated } = acquire("dead");
+  await (await lease).release();
+  expect(narrated).toEqual([]);
+});
+
+test("StackLease.acquire() refuses a holder that goes on renewing, and says who it is", async () => {
+  const holder = await acquire("busy").lease;
+  const { lease, narrated } = acquire("busy", 1_000);
+  await expect(lease).rejects.toMatchObject({
+    code: "STACK_BUSY",
+    message: expect.stringContaining(`process ${process.pid} on `),
+  });
+  expect(narrated).toEqual([expect.stringContaining(`waiting for process ${process.pid}`)]);
+  expect(() => holder.assertHeld()).not.toThrow();
+  await holder.release();
+});
+
+test("StackLease.acquire() waits until a holder elsewhere has not renewed for the lease's duration", async () => {
+  await (await acquire("elsewhere").lease).release();
+  await holdAs("elsewhere", "other-host.00000000/17/1");
+  const { lease, narrated } = acquire("elsewhere");
+  const started = performance.now();
+  await (await lease).release();
+  expect(performance.now() - started).toBeGreaterThan(14_000);
+  expect(narrated).toEqual(["waiting for process 17 on other-host, which holds the stack's lease"]);
+});
+
+test("StackLease notices that another one took it, and lets nothing be written any more", async () => {
+  const { lease, lost } = acquire("taken");
+  const held = await lease;
+  await holdAs("taken", "other-host.00000000/17/1");
+  await waitFor("the loss to be noticed", () => lost.length > 0);
+  expect(lost[0]).toMatchObject({ code: "LEASE_LOST", message: expect.stringContaining("process 17 on other-host") });
+  expect(() => held.assertHeld()).toThrow("was lost");
+  await held.release();
+  expect((await read("taken")).spec.holderIdentity).toBe("other-host.00000000/17/1");
+});
+
+test("StackLease.acquire() lets one of two that start at once go first", async () => {
+  const [a, b] = [acquire("race", 1_000), acquire("race", 1_000)];
+  const outcomes = await Promise.allSettled([a.lease, b.lease]);
+  expect(outcomes.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
+  for (const outcome of outcomes) if (outcome.status === "fulfilled") await outcome.value.release();
+});

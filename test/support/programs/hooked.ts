@@ -1,0 +1,3 @@
+import { Box } from "./Box.ts";
+
+new Box("hooked", { size: 1 }, { hooks: { afterCreate: [() => undefined] } });

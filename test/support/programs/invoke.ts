@@ -1,0 +1,3 @@
+import { invoke } from "@pulumi/pulumi/runtime/invoke.js";
+
+export const zone = await invoke("aws:index/getAvailabilityZones:getAvailabilityZones", {});

@@ -1,0 +1,5 @@
+import { Box } from "./Box.ts";
+
+const first = new Box("first", { size: 1 });
+
+new Box("related", { size: 1 }, { deletedWith: first, replaceWith: [first], envVarMappings: { A: "B" } });

@@ -1,0 +1,3 @@
+import { Box } from "./Box.ts";
+
+new Box("transformed", { size: 1 }, { transforms: [() => undefined] });

@@ -1,0 +1,117 @@
+import { createServer, type IncomingMessage, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { KubernetesClient, type KubernetesCredential } from "../../../src/clients/KubernetesClient.ts";
+import { Secret } from "../../../src/credentials/Secret.ts";
+
+interface Answer {
+  readonly status: number;
+  readonly body: object;
+  readonly headers?: Record<string, string>;
+}
+
+let server: Server;
+let url: string;
+let seen: string[];
+let answer: (path: string, request: IncomingMessage) => Answer;
+const clients: KubernetesClient[] = [];
+
+beforeEach(async () => {
+  seen = [];
+  answer = () => ({ status: 404, body: {} });
+  server = createServer((request, response) => {
+    const path = request.url ?? "";
+    seen.push(`${request.method} ${path} ${request.headers.authorization ?? ""}`.trim());
+    const { status, body, headers } = answer(path, request);
+    response.writeHead(status, { "content-type": "application/json", ...headers }).end(JSON.stringify(body));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+});
+
+afterEach(async () => {
+  await Promise.all(clients.splice(0).map((client) => client.close()));
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+});
+
+function clientWith(credential: () => Promise<KubernetesCredential>): KubernetesClient {
+  const client = new KubernetesClient({ server: url, ca: undefined, credential });
+  clients.push(client);
+  return client;
+}
+
+function tokens(...values: (KubernetesCredential & { name: string })[]): () => Promise<KubernetesCredential> {
+  let next = 0;
+  return async () => {
+    const value = values[Math.min(next++, values.length - 1)];
+    return { ...value, token: new Secret(value?.name ?? "") };
+  };
+}
+
+const core = { resources: [{ name: "secrets", kind: "Secret", namespaced: true }] };
+const secret = { apiVersion: "v1", kind: "Secret", namespace: "default", name: "s" };
+
+test("KubernetesClient asks for a new credential after a 401, once", async () => {
+  answer = (_path, { headers }) =>
+    headers.authorization === "Bearer fresh" ? { status: 200, body: { ok: true } } : { status: 401, body: {} };
+  expect(await clientWith(tokens({ name: "stale" }, { name: "fresh" })).request("GET", "/x")).toEqual({ ok: true });
+  expect(seen).toEqual(["GET /x Bearer stale", "GET /x Bearer fresh"]);
+
+  seen = [];
+  await expect(clientWith(tokens({ name: "stale" })).request("GET", "/x")).rejects.toMatchObject({ status: 401 });
+  expect(seen).toHaveLength(2);
+});
+
+test("KubernetesClient renews a credential before it ends", async () => {
+  answer = () => ({ status: 200, body: {} });
+  const soon = { name: "ending", expiresAt: new Date(Date.now() + 30_000) };
+  const client = clientWith(tokens(soon, { name: "next", expiresAt: new Date(Date.now() + 600_000) }));
+  await client.request("GET", "/a");
+  await client.request("GET", "/b");
+  expect(seen.at(-1)).toBe("GET /b Bearer next");
+});
+
+test("KubernetesClient sends a request again that was turned away for now", async () => {
+  let left = 2;
+  answer = () =>
+    left-- > 0 ? { status: 429, body: {}, headers: { "retry-after": "0" } } : { status: 200, body: { done: 1 } };
+  expect(await clientWith(tokens({ name: "t" })).request("POST", "/x", { body: {} })).toEqual({ done: 1 });
+  expect(seen).toHaveLength(3);
+});
+
+test("KubernetesClient never quotes the server about a Secret", async () => {
+  const message = 'Secret "s" is invalid: data[password]: Invalid value: "hunter2"';
+  const details = { causes: [{ field: "data[password]", reason: "FieldValueInvalid" }] };
+  answer = (path) =>
+    path === "/api/v1" ? { status: 200, body: core } : { status: 422, body: { reason: "Invalid", message, details } };
+  const object = { apiVersion: "v1", kind: "Secret", metadata: { name: "s", namespace: "default" } };
+  const error = await clientWith(tokens({ name: "t" }))
+    .create(object)
+    .catch((reason: unknown) => reason);
+  expect(error).toMatchObject({ name: "KubernetesError", status: 422, reason: "Invalid" });
+  expect((error as Error).message).toContain("data[password] FieldValueInvalid");
+  expect((error as Error).message).not.toContain("hunter2");
+});
+
+test("KubernetesClient asks again for a kind that it did not find", async () => {
+  let served: object = { resources: [] };
+  answer = (path) => {
+    if (path === "/api/v1") return { status: 200, body: served };
+    return path.startsWith("/api/v1/namespaces/default/secrets/s")
+      ? { status: 200, body: { found: true } }
+      : { status: 404, body: {} };
+  };
+  const client = clientWith(tokens({ name: "t" }));
+  expect(await client.get(secret)).toBeUndefined();
+  served = core;
+  expect(await client.get(secret)).toEqual({ found: true });
+  expect(await client.get(secret)).toEqual({ found: true });
+  expect(seen.filter((request) => request.startsWith("GET /api/v1 "))).toHaveLength(2);
+});
+
+test("KubernetesClient tells a server that is not there from an object that is not there", async () => {
+  const client = new KubernetesClient({ server: "http://127.0.0.1:1", ca: undefined, credential: async () => ({}) });
+  clients.push(client);
+  await expect(client.get(secret)).rejects.toMatchObject({ status: 0, reason: "ConnectionRefused" });
+});

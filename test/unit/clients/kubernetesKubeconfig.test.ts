@@ -1,0 +1,87 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { loadKubeconfig } from "../../../src/clients/Kubeconfig.ts";
+
+let directory: string;
+let server: Server;
+let authorizations: (string | undefined)[];
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), "kubeconfig-"));
+  authorizations = [];
+  server = createServer((request, response) => {
+    authorizations.push(request.headers.authorization);
+    response.end("{}");
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+});
+
+afterEach(async () => {
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+  await rm(directory, { recursive: true });
+});
+
+function config(user: object, cluster: object = {}): string {
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return JSON.stringify({
+    "current-context": "c",
+    contexts: [{ name: "c", context: { cluster: "c", user: "u" } }],
+    clusters: [{ name: "c", cluster: { server: url, ...cluster } }],
+    users: [{ name: "u", user }],
+  });
+}
+
+async function ask(source: string, environment?: Record<string, string>): Promise<void> {
+  const client = loadKubeconfig(source, environment === undefined ? {} : { environment });
+  try {
+    await client.request("GET", "/");
+  } finally {
+    await client.close();
+  }
+}
+
+test("loadKubeconfig() reads a token file, relative to the kubeconfig", async () => {
+  await writeFile(join(directory, "token"), "from-file\n");
+  await writeFile(join(directory, "config"), config({ tokenFile: "token" }));
+  await ask(join(directory, "config"));
+  expect(authorizations).toEqual(["Bearer from-file"]);
+});
+
+test("loadKubeconfig() runs exec with the environment that it is given and nothing else", async () => {
+  const script = `
+    if (process.env.HOME !== undefined) process.exit(3);
+    const { kind, spec } = JSON.parse(process.env.KUBERNETES_EXEC_INFO);
+    const token = [process.env.GIVEN, process.env.OWN, kind, spec.interactive].join(":");
+    console.log(JSON.stringify({ status: { token } }));
+  `;
+  const exec = {
+    apiVersion: "client.authentication.k8s.io/v1",
+    command: process.execPath,
+    args: ["-e", script],
+    env: [{ name: "OWN", value: "own" }],
+  };
+  await ask(config({ exec }), { GIVEN: "given" });
+  expect(authorizations).toEqual(["Bearer given:own:ExecCredential:false"]);
+});
+
+test("loadKubeconfig() does not repeat what a failing exec printed", async () => {
+  const script = "console.log('a-credential'); console.error('not logged in'); process.exit(1)";
+  const exec = { apiVersion: "client.authentication.k8s.io/v1", command: process.execPath, args: ["-e", script] };
+  const error = (await ask(config({ exec })).catch((reason: unknown) => reason)) as Error;
+  expect(error).toMatchObject({ code: "KUBECONFIG_EXEC_FAILED", message: expect.stringContaining("not logged in") });
+  expect(error.message).not.toContain("a-credential");
+});
+
+test("loadKubeconfig() refuses a server that is not verified, and names a missing file", () => {
+  expect(() => loadKubeconfig(config({}, { "insecure-skip-tls-verify": true }))).toThrow(
+    expect.objectContaining({ code: "KUBECONFIG_INVALID" }),
+  );
+  expect(() => loadKubeconfig(join(directory, "none"))).toThrow(
+    expect.objectContaining({ code: "KUBECONFIG_MISSING" }),
+  );
+});

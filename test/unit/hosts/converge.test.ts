@@ -1,0 +1,327 @@
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { ConvergeEvent } from "../../../src/hosts/converge/ConvergeEvent.ts";
+import { type ConvergeResult, converge } from "../../../src/hosts/converge/converge.ts";
+import type { Context } from "../../../src/resources/Resource.ts";
+import type { BoxSpec } from "../../support/programs/boxes.ts";
+import { BoxStore } from "./BoxStore.ts";
+
+let directory: string;
+let store: BoxStore;
+let events: ConvergeEvent[];
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), "converge-"));
+  store = new BoxStore();
+  events = [];
+});
+
+afterEach(() => rm(directory, { recursive: true }));
+
+interface Run {
+  readonly program?: string;
+  readonly boxes?: readonly BoxSpec[];
+  readonly dryRun?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+function run({ program = "boxes", boxes = [], dryRun = false, signal }: Run): Promise<ConvergeResult> {
+  const never = new AbortController().signal;
+  const absent = (): Promise<never> => Promise.reject(new Error("there is none in this test"));
+  const context: Context = {
+    stack: "test",
+    directory,
+    dryRun,
+    signal: signal ?? never,
+    now: () => new Date(),
+    tool: () => [],
+    narrate: () => undefined,
+    kubernetes: absent,
+    vault: absent,
+    memory: new Map(),
+  };
+  return converge({
+    stack: "test",
+    project: "boxes",
+    program: join(import.meta.dirname, `../../support/programs/${program}.ts`),
+    config: { "dayzero:boxes": JSON.stringify(boxes) },
+    dryRun,
+    context,
+    handlers: async (type) => (type === store.resource.type ? store.resource : undefined),
+    types: [store.resource.type],
+    onEvent: (event) => events.push(event),
+    node: process.execPath,
+    environment: { PATH: process.env.PATH ?? "" },
+    signal: signal ?? never,
+    compileCache: join(tmpdir(), `dayzero-test-compiled-${process.getuid?.()}`),
+  });
+}
+
+function actions(result: ConvergeResult): string[] {
+  return result.changes.map(({ action, name }) => `${action} ${name}`).sort();
+}
+
+test("converge() makes what the program declares, and changes nothing when run again", async () => {
+  const boxes = [
+    { name: "a", size: 1 },
+    { name: "b", size: 2, labelOf: "a" },
+  ];
+
+  const first = await run({ boxes });
+  expect(actions(first)).toEqual(["create a", "create b"]);
+  expect(store.boxes.get("b")).toEqual({ name: "b", size: 2, label: "token of a", token: "token of b" });
+  expect(first.outputs).toEqual({ names: ["a", "b"], hidden: "[secret]" });
+
+  store.log.length = 0;
+  expect(actions(await run({ boxes }))).toEqual(["same a", "same b"]);
+  expect(store.log).toEqual([]);
+});
+
+test("converge() updates what differs and says which property", async () => {
+  await run({ boxes: [{ name: "a", size: 1 }] });
+  const result = await run({ boxes: [{ name: "a", size: 3 }] });
+  expect(result.changes).toEqual([
+    {
+      urn: "urn:pulumi:test::boxes::dayzero:test:Box::a",
+      name: "a",
+      type: "dayzero:test:Box",
+      action: "update",
+      changes: [{ action: "update", path: "size", before: "1", after: "3" }],
+    },
+  ]);
+});
+
+test("converge() with dryRun changes nothing and announces what a run then does", async () => {
+  await run({
+    boxes: [
+      { name: "kept", size: 1 },
+      { name: "dropped", size: 1 },
+    ],
+  });
+  const boxes = [
+    { name: "kept", size: 1 },
+    { name: "new", size: 1 },
+    { name: "fed", size: 1, labelOf: "new" },
+  ];
+  store.log.length = 0;
+
+  const plan = await run({ boxes, dryRun: true });
+  expect(store.log).toEqual([]);
+  expect(plan.changes.find(({ name }) => name === "fed")?.changes).toEqual([
+    { action: "create", path: "label", after: "known after apply" },
+  ]);
+  expect(actions(plan)).toEqual(["create fed", "create new", "delete dropped", "same kept"]);
+  expect(actions(await run({ boxes }))).toEqual(actions(plan));
+});
+
+test("converge() waits for dependencies, and converges independent resources side by side", async () => {
+  let arrived = 0;
+  let meet: () => void = () => undefined;
+  const met = new Promise<void>((resolve) => {
+    meet = resolve;
+  });
+  // Neither of the two gets out unless both are in.
+  store.during = async (name) => {
+    if (name === "last") return;
+    if (++arrived === 2) meet();
+    await met;
+  };
+  await run({
+    boxes: [
+      { name: "a", size: 1 },
+      { name: "b", size: 1 },
+      { name: "last", size: 1, dependsOn: "a" },
+    ],
+  });
+  expect(store.log.indexOf("apply last")).toBeGreaterThan(store.log.indexOf("applied a"));
+});
+
+test("converge() rejects with the resource's name and cause, lets the rest in flight end, removes nothing", async () => {
+  await run({ boxes: [{ name: "dropped", size: 1 }] });
+  store.log.length = 0;
+  let release: () => void = () => undefined;
+  const failed = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  store.during = async (name) => {
+    if (name === "slow") await failed;
+    if (name !== "bad") return;
+    setImmediate(release);
+    throw new Error("it does not close");
+  };
+  const boxes = [
+    { name: "slow", size: 1 },
+    { name: "bad", size: 1 },
+    { name: "later", size: 1, dependsOn: "bad" },
+  ];
+
+  await expect(run({ boxes })).rejects.toMatchObject({
+    code: "RESOURCE_FAILED",
+    message: 'cannot converge dayzero:test:Box "bad": it does not close',
+  });
+  expect(store.log).toContain("applied slow");
+  expect(store.log).not.toContain("apply later");
+  expect([...store.boxes.keys()].sort()).toEqual(["dropped", "slow"]);
+  expect(events.filter(({ kind }) => kind === "resource-failed")).toHaveLength(1);
+});
+
+test("converge() removes what the program dropped, what was made last first", async () => {
+  await run({
+    boxes: [
+      { name: "a", size: 1 },
+      { name: "b", size: 1, dependsOn: "a" },
+      { name: "c", size: 1 },
+    ],
+  });
+  store.boxes = new Map([...store.boxes].sort());
+  store.log.length = 0;
+  const result = await run({ boxes: [{ name: "c", size: 1 }] });
+  expect(store.log).toEqual(["remove b", "remove a"]);
+  expect(actions(result)).toEqual(["delete a", "delete b", "same c"]);
+});
+
+test("converge() refuses to remove anything when a dropped resource is protected, until it is not", async () => {
+  const box = { name: "precious", size: 1 };
+  await run({
+    boxes: [
+      { ...box, options: { protect: true } },
+      { name: "other", size: 1 },
+    ],
+  });
+
+  expect(actions(await run({ boxes: [], dryRun: true }))).toEqual(["delete other", "delete precious"]);
+  await expect(run({ boxes: [] })).rejects.toMatchObject({
+    code: "RESOURCE_PROTECTED",
+    message: expect.stringContaining('"precious"'),
+  });
+  expect([...store.boxes.keys()].sort()).toEqual(["other", "precious"]);
+
+  await run({ boxes: [{ ...box, options: { protect: false } }] });
+  await run({ boxes: [] });
+  expect(store.boxes.size).toBe(0);
+});
+
+test.each([
+  ["import", { import: "elsewhere" }],
+  ["aliases", { aliases: ["urn:pulumi:test::boxes::dayzero:test:Box::old"] }],
+  ["ignoreChanges", { ignoreChanges: ["size"] }],
+  ["retainOnDelete", { retainOnDelete: true }],
+  ["replaceOnChanges", { replaceOnChanges: ["size"] }],
+  ["deleteBeforeReplace", { deleteBeforeReplace: true }],
+  ["customTimeouts", { customTimeouts: { create: "1m" } }],
+  ["additionalSecretOutputs", { additionalSecretOutputs: ["token"] }],
+  ["hideDiffs", { hideDiffs: ["size"] }],
+  ["replacementTrigger", { replacementTrigger: "now" }],
+  ["pluginDownloadURL", { pluginDownloadURL: "https://example.com" }],
+])("converge() refuses the option %s by the resource's name", async (option, options) => {
+  await expect(run({ boxes: [{ name: "a", size: 1, options: options as never }] })).rejects.toMatchObject({
+    code: "OPTION_UNSUPPORTED",
+    message: `cannot converge dayzero:test:Box "a": it uses "${option}", which \`dayzero up\` does not do`,
+    hint: expect.stringContaining("pulumi up -s test"),
+  });
+  expect(store.log).toEqual([]);
+});
+
+test.each([
+  ["hooked", "hooks"],
+  ["transformed", "transforms"],
+])("converge() refuses the program %s by the resource's name", async (program, option) => {
+  await expect(run({ program })).rejects.toMatchObject({
+    code: "OPTION_UNSUPPORTED",
+    message: `cannot converge dayzero:test:Box "${program}": it uses "${option}", which \`dayzero up\` does not do`,
+  });
+});
+
+test("converge() refuses options that tie a resource to another one", async () => {
+  await expect(run({ program: "related" })).rejects.toMatchObject({
+    code: "OPTION_UNSUPPORTED",
+    message: expect.stringMatching(/Box "related": it uses "deletedWith", "replaceWith", "envVarMappings", which/),
+  });
+});
+
+test("converge() fails with a program that logged an error", async () => {
+  await expect(run({ program: "complains" })).rejects.toMatchObject({ code: "PROGRAM_FAILED" });
+  expect(events).toContainEqual({ kind: "log", severity: "error", message: "this will not do" });
+  expect(events).toContainEqual({ kind: "log", severity: "info", message: "printed" });
+});
+
+test("converge() refuses two resources with one identity", async () => {
+  await expect(run({ program: "twins" })).rejects.toMatchObject({
+    code: "IDENTITY_DUPLICATE",
+    message: expect.stringContaining(`"twin"`),
+  });
+});
+
+test("converge() refuses a package without a handler and names the command that does it", async () => {
+  await expect(run({ program: "foreign" })).rejects.toMatchObject({
+    code: "HANDLER_MISSING",
+    message: expect.stringContaining('aws:s3/bucket:Bucket "logs"'),
+    hint: "run `pulumi up -s test`",
+  });
+});
+
+test("converge() refuses an invoke", async () => {
+  await expect(run({ program: "invoke" })).rejects.toMatchObject({
+    code: "PROGRAM_UNSUPPORTED",
+    message: expect.stringContaining("aws:index/getAvailabilityZones"),
+  });
+});
+
+test("converge() reports every invalid input by its path", async () => {
+  await expect(run({ boxes: [{ name: "a", size: -1 }] })).rejects.toMatchObject({
+    code: "INPUTS_INVALID",
+    message: expect.stringMatching(/"a".*size: /),
+  });
+});
+
+test("converge() rejects with what a throwing program says, and removes nothing", async () => {
+  await run({ boxes: [{ name: "kept", size: 1 }] });
+  await expect(run({ program: "throws" })).rejects.toMatchObject({
+    code: "PROGRAM_FAILED",
+    message: expect.stringContaining("TypeError: the program is wrong"),
+  });
+  expect(store.boxes.has("kept")).toBe(true);
+});
+
+test("converge() notices a program that waits for ever", async () => {
+  await expect(run({ program: "hanging" })).rejects.toMatchObject({ code: "PROGRAM_FAILED" });
+});
+
+test("converge() rejects with the signal's reason when aborted, after what is in flight saw the signal", async () => {
+  const stop = new AbortController();
+  const reason = new Error("interrupted");
+  store.during = (_name, signal) =>
+    new Promise((_resolve, reject) => {
+      signal.addEventListener("abort", () => reject(signal.reason));
+      stop.abort(reason);
+    });
+  await expect(run({ boxes: [{ name: "a", size: 1 }], signal: stop.signal })).rejects.toBe(reason);
+  expect(await readdir(join(directory, "run"))).toEqual([]);
+});
+
+test("converge() hands secrets to the resource and to nobody else", async () => {
+  await run({ boxes: [{ name: "a", size: 1, secretLabel: "s3cr3t" }] });
+  expect(store.boxes.get("a")?.label).toBe("s3cr3t");
+  expect(JSON.stringify(events)).not.toContain("s3cr3t");
+});
+
+test("converge() tells phases: started, what is in flight and what it waits for, finished with its time", async () => {
+  await run({
+    boxes: [
+      { name: "a", size: 1, shelf: "upper" },
+      { name: "b", size: 1, shelf: "lower" },
+    ],
+  });
+  const upper = events.filter((event) => "phase" in event && event.phase?.name === "upper");
+  expect(upper.map(({ kind }) => kind)).toEqual([
+    "phase-started",
+    "resource-started",
+    "narration",
+    "resource-finished",
+    "phase-finished",
+  ]);
+  expect(upper[2]).toMatchObject({ name: "a", message: "filling a", phase: { inFlight: 1, narration: "filling a" } });
+  expect(upper[4]).toMatchObject({ phase: { inFlight: 0 }, ms: expect.any(Number) });
+});

@@ -1,0 +1,128 @@
+import { chmod, mkdtemp, readFile, realpath, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { fileResource } from "../../../src/resources/local/FileResource.ts";
+import { portsResource } from "../../../src/resources/local/PortsResource.ts";
+import { secretFileResource } from "../../../src/resources/local/SecretFileResource.ts";
+import type { Resource } from "../../../src/resources/Resource.ts";
+import { localContext } from "../../support/localContext.ts";
+
+let root: string;
+let directory: string;
+beforeEach(async () => {
+  root = await realpath(await mkdtemp(join(tmpdir(), "dz-file-")));
+  directory = join(root, "a");
+});
+afterEach(() => rm(root, { recursive: true, force: true }));
+
+async function converge<Inputs, Live extends object>(
+  resource: Resource<Inputs, Live>,
+  given: unknown,
+  folder = directory,
+) {
+  const ctx = localContext(folder, { tools: { git: "/opt/it's here/git" } });
+  const desired = resource.inputs.parse(given);
+  const id = resource.identify(desired);
+  const changes = resource.plan(await resource.read(id, ctx), desired);
+  return { changes, live: await resource.apply(changes, desired, ctx), id, ctx };
+}
+
+test("fileResource, heals what was changed by hand", async () => {
+  const file = join(directory, "etc/app.yaml");
+  await converge(fileResource, { path: "etc/app.yaml", content: "a: 1\n" });
+  expect((await converge(fileResource, { path: "etc/app.yaml", content: "a: 1\n" })).changes).toEqual([]);
+  await writeFile(file, "a: 2\n");
+  await chmod(file, 0o644);
+  const { changes } = await converge(fileResource, { path: "etc/app.yaml", content: "a: 1\n" });
+  expect(changes.map((change) => change.path)).toEqual(["content", "mode"]);
+  expect(await readFile(file, "utf8")).toBe("a: 1\n");
+  expect((await stat(file)).mode & 0o777).toBe(0o600);
+});
+
+test("fileResource, writes a tool's command line so that sh reads it as one", async () => {
+  const content = '#!/bin/sh\nexec {tool:git} "$@"\n';
+  await converge(fileResource, { path: "bin/git", content, mode: 0o700 });
+  expect(await readFile(join(directory, "bin/git"), "utf8")).toBe(`#!/bin/sh\nexec '/opt/it'\\''s here/git' "$@"\n`);
+  expect((await converge(fileResource, { path: "bin/git", content, mode: 0o700 })).changes).toEqual([]);
+});
+
+test("fileResource, knows its files and removes one for good", async () => {
+  const { ctx, id } = await converge(fileResource, { path: "etc/app.yaml", content: "" });
+  await converge(secretFileResource, { path: "etc/key", template: "{{random:hex:16}}", purpose: "a key" });
+  expect(await fileResource.owned("test", ctx)).toEqual(["etc/app.yaml"]);
+  await fileResource.remove(id, ctx);
+  await fileResource.remove(id, ctx);
+  expect(await fileResource.owned("test", ctx)).toEqual([]);
+  expect(await fileResource.read(id, ctx)).toBeUndefined();
+});
+
+test.each(["/etc/passwd", "../other", "etc/../../other", "etc/", ""])("fileResource, refuses the path %j", (path) => {
+  expect(fileResource.inputs.safeParse({ path, content: "" }).success).toBe(false);
+});
+
+test("secretFileResource, draws its value once and tells nothing of it", async () => {
+  const inputs = { path: "etc/key", template: "key: {{random:base64:32}}\n", purpose: "a key" };
+  const { live } = await converge(secretFileResource, inputs);
+  const content = await readFile(join(directory, "etc/key"), "utf8");
+  const value = /^key: ([A-Za-z0-9+/]{43}=)\n$/.exec(content)?.[1] ?? "";
+  expect(Buffer.from(value, "base64")).toHaveLength(32);
+  expect(JSON.stringify(live)).not.toContain(value);
+  const again = await converge(secretFileResource, inputs);
+  expect(again.changes).toEqual([]);
+  expect(await readFile(join(directory, "etc/key"), "utf8")).toBe(content);
+  expect((await stat(join(directory, "etc/key"))).mode & 0o777).toBe(0o600);
+});
+
+test("secretFileResource, is replaced when its template changes, and only then", async () => {
+  await converge(secretFileResource, { path: "etc/key", template: "{{random:hex:16}}", purpose: "a key" });
+  const before = await readFile(join(directory, "etc/key"), "utf8");
+  const renamed = await converge(secretFileResource, {
+    path: "etc/key",
+    template: "{{random:hex:16}}",
+    purpose: "the key",
+  });
+  expect(renamed.changes.map((change) => change.action)).toEqual(["update"]);
+  expect(await readFile(join(directory, "etc/key"), "utf8")).toBe(before);
+  const { changes } = await converge(secretFileResource, {
+    path: "etc/key",
+    template: "{{random:hex:32}}",
+    purpose: "the key",
+  });
+  expect(changes.map((change) => change.action)).toEqual(["replace"]);
+  expect(await readFile(join(directory, "etc/key"), "utf8")).toMatch(/^[0-9a-f]{64}$/);
+});
+
+test("secretFileResource, stands in the ledger under its purpose", async () => {
+  const { live, id } = await converge(secretFileResource, {
+    path: "etc/key",
+    template: "{{random:hex:16}}",
+    purpose: "a key",
+  });
+  expect(secretFileResource.ledger?.(id, live)).toMatchObject([{ what: "a key", where: "etc/key", residual: true }]);
+});
+
+test("portsResource, remembers its ports and adds to them", async () => {
+  const { live } = await converge(portsResource, { names: ["one", "two"] });
+  expect((await converge(portsResource, { names: ["one", "two"] })).live).toEqual(live);
+  const more = await converge(portsResource, { names: ["one", "two", "three"] });
+  expect(more.changes.map((change) => change.path)).toEqual(["ports.three"]);
+  expect(more.live.ports).toMatchObject(live.ports);
+  expect(more.live.directory).toBe(directory);
+});
+
+test("portsResource, gives no port that a stack beside it remembers", async () => {
+  const names = Array.from({ length: 300 }, (_, index) => `port-${index}`);
+  const first = await converge(portsResource, { names });
+  const second = await converge(portsResource, { names }, join(root, "b"));
+  const taken = new Set(Object.values(first.live.ports));
+  expect(Object.values(second.live.ports).filter((port) => taken.has(port))).toEqual([]);
+});
+
+test("every local resource, finds nothing where the state folder is missing", async () => {
+  const ctx = localContext(join(root, "nothing"), { dryRun: true });
+  for (const resource of [fileResource, secretFileResource, portsResource] as Resource<unknown, object>[]) {
+    expect(await resource.read("etc/key", ctx)).toBeUndefined();
+    expect(await resource.owned("test", ctx)).toEqual([]);
+  }
+});
