@@ -1,7 +1,5 @@
-import { readdirSync, readFileSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import { Config } from "@pulumi/pulumi/config.js";
-import { parseAllDocuments } from "yaml";
 import { Cluster } from "../src/components/Cluster.ts";
 import { ClusterTrust } from "../src/components/ClusterTrust.ts";
 import { GitAccess } from "../src/components/GitAccess.ts";
@@ -9,7 +7,6 @@ import { GitOpsController } from "../src/components/GitOpsController.ts";
 import { GitOpsSource } from "../src/components/GitOpsSource.ts";
 import { Vault } from "../src/components/Vault.ts";
 import type { RepositorySpec, VaultSpec } from "../src/config/StackSpec.ts";
-import type { Manifest } from "../src/manifests/argocd/Manifest.ts";
 import { ARGOCD_NAMESPACE } from "../src/manifests/argocd/controllerIdentity.ts";
 import { ROOT_APPLICATION } from "../src/manifests/argocd/rootApplication.ts";
 import type { RepositorySource } from "../src/resources/git/RepositorySource.ts";
@@ -31,7 +28,10 @@ const trust = new ClusterTrust(
   },
   { dependsOn: cluster.ready },
 );
-const controller = new GitOpsController("controller", { cluster, crds: customResources(config.require("argocdCrds")) });
+const controller = new GitOpsController("controller", {
+  cluster,
+  definitions: ["application-crd.yaml", "appproject-crd.yaml"].map((file) => join(config.require("argocdCrds"), file)),
+});
 const access = new GitAccess("git", {
   repository: repository.name,
   source: sourceOf(repository.source),
@@ -53,11 +53,4 @@ export const revision = source.revision;
 function sourceOf(source: string | undefined): RepositorySource {
   if (source === undefined) return { kind: "scaffold" };
   return isAbsolute(source) ? { kind: "path", path: source } : { kind: "url", url: source };
-}
-
-/** Argo CD's own definitions of its kinds, one file each, as the toolchain verified them. */
-function customResources(folder: string): Manifest[] {
-  return readdirSync(folder).flatMap((file) =>
-    parseAllDocuments(readFileSync(join(folder, file), "utf8")).map((document) => document.toJS() as Manifest),
-  );
 }

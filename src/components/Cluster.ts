@@ -104,7 +104,7 @@ export class Cluster extends ComponentResource {
         tool: "kube-apiserver",
         args: ports.apply((port) => apiServerArguments({ own: port["kube-apiserver"], etcd: port.etcd })),
         // Its start is bound by the processor, and a third of that was garbage collection of a heap that stays small.
-        environment: { GOGC: "400", GOMEMLIMIT: "512MiB" },
+        environment: { GOGC: "400", GOMEMLIMIT: "300MiB" },
         ready: { kind: "kubernetes" },
         triggers: all([
           digests(etcdAuthority, ["kube-apiserver"]),

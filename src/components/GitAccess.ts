@@ -9,7 +9,7 @@ import type { RepositorySource } from "../resources/git/RepositorySource.ts";
 import { RepositoryCredential } from "../resources/gitops/index.ts";
 import { KubernetesObject, type KubernetesProvider } from "../resources/kubernetes/KubernetesObject.ts";
 import { type Authority, File, Process } from "../resources/local/index.ts";
-import { GIT_READER } from "../resources/vault/trustNames.ts";
+import { GIT_READER } from "../manifests/vault/trustNames.ts";
 
 export interface GitAccessArgs {
   /** DNS label: names the bare repository, its Secret and its role in Vault. */

@@ -9,19 +9,19 @@ import {
   namespace,
 } from "../manifests/argocd/controllerIdentity.ts";
 import { controllerRole, controllerRoleBinding } from "../manifests/argocd/controllerRole.ts";
-import type { Manifest } from "../manifests/argocd/Manifest.ts";
 import { REDIS_PASSWORD_FILE, redisConfiguration } from "../manifests/argocd/redisConfiguration.ts";
 import { REPO_SERVER_ENVIRONMENT, repoServerArguments } from "../manifests/argocd/repoServerArguments.ts";
 import { execKubeconfig } from "../manifests/cluster/execKubeconfig.ts";
 import { identityBrokerAccess } from "../manifests/cluster/identityBrokerAccess.ts";
+import { Definitions } from "../resources/cluster/index.ts";
 import { KubernetesObject } from "../resources/kubernetes/KubernetesObject.ts";
 import { File, Process, SecretFile } from "../resources/local/index.ts";
 import type { Cluster } from "./Cluster.ts";
 
 export interface GitOpsControllerArgs {
   readonly cluster: Cluster;
-  /** Argo CD's CustomResourceDefinitions of Application and AppProject, as the toolchain has them. */
-  readonly crds: readonly Manifest[];
+  /** Files of Argo CD's CustomResourceDefinitions of Application and AppProject, as the toolchain has them. */
+  readonly definitions: readonly string[];
 }
 
 /** Argo CD as processes of this machine: cache, repo server and application controller, the last under its own identity. */
@@ -31,10 +31,10 @@ export class GitOpsController extends ComponentResource {
   /** What must be there before a repository's objects can be stored. */
   readonly stored: Resource[];
 
-  constructor(name: string, { cluster, crds }: GitOpsControllerArgs, options?: ComponentResourceOptions) {
+  constructor(name: string, { cluster, definitions }: GitOpsControllerArgs, options?: ComponentResourceOptions) {
     super("dayzero:components:GitOpsController", name, {}, options);
 
-    const objects = this.#objects(name, cluster, crds);
+    const objects = this.#objects(name, cluster, definitions);
     const redis = this.#redis(name, cluster);
     const repoServer = this.#repoServer(name, cluster, redis);
     const controller = this.#controller(name, cluster, [...objects.all, redis, repoServer], objects.settings);
@@ -44,9 +44,13 @@ export class GitOpsController extends ComponentResource {
     this.registerOutputs({});
   }
 
-  #objects(name: string, cluster: Cluster, crds: readonly Manifest[]) {
+  #objects(name: string, cluster: Cluster, files: readonly string[]) {
     const options = { parent: this, provider: cluster.provider, dependsOn: cluster.ready };
-    const definitions = crds.map((crd) => new KubernetesObject(`${name}-${crd.metadata.name}`, crd, options));
+    const definitions = new Definitions(
+      `${name}-definitions`,
+      { name: "argocd", files: [...files] },
+      { parent: this, dependsOn: cluster.ready },
+    );
     const home = new KubernetesObject(`${name}-namespace`, namespace(ARGOCD_NAMESPACE), options);
     const inside = { ...options, dependsOn: [home] };
     const broker = identityBrokerAccess(ARGOCD_NAMESPACE, [CONTROLLER]);
@@ -59,7 +63,7 @@ export class GitOpsController extends ComponentResource {
       new KubernetesObject(`${name}-identity-broker-role-binding`, broker.roleBinding, inside),
       new KubernetesObject(`${name}-settings`, settings, inside),
     ];
-    return { all: [...definitions, home, ...access], settings: JSON.stringify(settings) };
+    return { all: [definitions, home, ...access], settings: JSON.stringify(settings) };
   }
 
   #redis(name: string, cluster: Cluster): Process {

@@ -19,7 +19,7 @@ export function problemsError(what: string, problems: readonly Problem[]): Dayze
 }
 
 /** A value for people: short, on one line, and never one that looks like a credential. */
-export function showValue(value: unknown): string {
+function showValue(value: unknown): string {
   if (value === undefined) return "nothing";
   if (typeof value === "function" || typeof value === "symbol") return `a ${typeof value}`;
   let text: string | undefined;

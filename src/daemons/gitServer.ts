@@ -4,6 +4,7 @@ import { createServer } from "node:https";
 import { isAbsolute, join } from "node:path";
 import { DayzeroError } from "../config/DayzeroError.ts";
 import { fingerprintOf } from "../issuers/fingerprintOf.ts";
+import { GIT_USERNAME } from "../issuers/gitUsername.ts";
 import { StackLayout } from "../machine/StackLayout.ts";
 import { fetchJwks } from "./git/fetchJwks.ts";
 import type { GitServerConfiguration } from "./git/GitServerConfiguration.ts";
@@ -11,9 +12,6 @@ import { JwksCache, JwksUnavailable } from "./git/JwksCache.ts";
 import { type GitRequest, parseGitRequest } from "./git/parseGitRequest.ts";
 import { REQUEST_LIMIT_BYTES, runGitBackend } from "./git/runGitBackend.ts";
 import { verifyGitToken } from "./git/verifyGitToken.ts";
-
-/** The user name under which a token is presented as the password of basic authentication. */
-export const GIT_USERNAME = "oidc";
 
 const HEADERS_TIMEOUT_MS = 10_000;
 const IDLE_TIMEOUT_MS = 120_000;

@@ -11,7 +11,7 @@ import { socketPath } from "../machine/socketPath.ts";
 import { repositorySecretName } from "../manifests/repositorySecret.ts";
 import { repositorySecretState } from "../resources/gitops/RepositorySecretState.ts";
 import { readRepositorySecret, swapRepositorySecret } from "../resources/gitops/swapRepositorySecret.ts";
-import { GIT_READER, VAULT_AUDIENCE } from "../resources/vault/trustNames.ts";
+import { GIT_READER, VAULT_AUDIENCE } from "../manifests/vault/trustNames.ts";
 import { Renewal } from "./renewer/Renewal.ts";
 import type { RenewerConfiguration } from "./renewer/RenewerConfiguration.ts";
 import { requestIdentity } from "./renewer/requestIdentity.ts";

@@ -3,6 +3,7 @@ import type { VaultClient } from "../clients/VaultClient.ts";
 import { DayzeroError } from "../config/DayzeroError.ts";
 import { Secret } from "../credentials/Secret.ts";
 import { fingerprintOf } from "./fingerprintOf.ts";
+import { GIT_USERNAME } from "./gitUsername.ts";
 import type { Issuer } from "./Issuer.ts";
 import { probeGit } from "./probeGit.ts";
 
@@ -49,7 +50,7 @@ export function oidcIssuer(options: OidcIssuerOptions): Issuer {
         throw new DayzeroError("ISSUER_TOKEN_INVALID", `cannot use the token of ${path}: it has no iat or no exp`);
       }
       return {
-        username: "oidc",
+        username: GIT_USERNAME,
         password: new Secret(answer.token),
         issuedAt: new Date(iat * 1000),
         expiresAt: new Date(exp * 1000),

@@ -2,8 +2,8 @@ import type { Secret } from "../credentials/Secret.ts";
 
 /** Counts the swaps; a writer that finds a higher one than it knew has lost a race. */
 export const EPOCH = "dayzero.dev/epoch";
-export const EXPIRES_AT = "dayzero.dev/expires-at";
-export const FINGERPRINT = "dayzero.dev/fingerprint";
+const EXPIRES_AT = "dayzero.dev/expires-at";
+const FINGERPRINT = "dayzero.dev/fingerprint";
 
 /** Argo CD finds its repositories by this label. */
 export const SECRET_TYPE = "argocd.argoproj.io/secret-type";

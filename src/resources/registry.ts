@@ -12,6 +12,7 @@ const IMPLEMENTATIONS: Readonly<Record<string, () => Promise<Implementation>>> =
   "dayzero:vault:Storage": async () => (await import("./vault/StorageResource.ts")).storageResource,
   "dayzero:local:Process": async () => (await import("./local/ProcessResource.ts")).processResource,
   "dayzero:cluster:Generation": async () => (await import("./cluster/GenerationResource.ts")).generationResource,
+  "dayzero:cluster:Definitions": async () => (await import("./cluster/DefinitionsResource.ts")).definitionsResource,
   "dayzero:vault:Initialization": async () =>
     (await import("./vault/InitializationResource.ts")).initializationResource,
   "dayzero:vault:Policy": async () => (await import("./vault/PolicyResource.ts")).policyResource,

@@ -103,7 +103,7 @@ async function converge(
   const declared = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
   const desired = resource.inputs.parse(declared);
   const id = resource.identify(desired);
-  const found = await resource.read(id, ctx);
+  const found = await resource.read(id, ctx, desired);
   const changes = resource.plan(found, desired);
   const live = found !== undefined && changes.length === 0 ? found : await resource.apply(changes, desired, ctx);
   return { id, live, changes };

@@ -7,7 +7,7 @@ import { KubernetesError } from "../../clients/KubernetesError.ts";
 import { DayzeroError } from "../../config/DayzeroError.ts";
 import { startOf } from "../../machine/FileLock.ts";
 
-export const LEASE_NAMESPACE = "dayzero-system";
+const LEASE_NAMESPACE = "dayzero-system";
 
 interface Lease extends KubernetesManifest {
   readonly spec: {

@@ -1,5 +1,5 @@
 /** What Argo CD shows for a workload that this platform keeps but does not run. */
-export const STORED_MESSAGE = "stored; this platform has no kubelet";
+const STORED_MESSAGE = "stored; this platform has no kubelet";
 
 /** Kinds whose health Argo CD reads from a status that a kubelet or a workload controller would write. */
 const NEVER_READY = [

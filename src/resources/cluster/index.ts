@@ -1,5 +1,6 @@
 import type { Output } from "@pulumi/pulumi/output.js";
 import { CustomResource, type CustomResourceOptions } from "@pulumi/pulumi/resource.js";
+import type { DefinitionsInputs } from "./DefinitionsResource.ts";
 
 /** One life of a cluster. */
 export class Generation extends CustomResource {
@@ -17,5 +18,12 @@ export class Generation extends CustomResource {
       { ...args, generation: undefined, uid: undefined, publicKeys: undefined, issuer: undefined },
       options,
     );
+  }
+}
+
+/** Another project's CustomResourceDefinitions, from files. */
+export class Definitions extends CustomResource {
+  constructor(name: string, args: DefinitionsInputs, options?: CustomResourceOptions) {
+    super("dayzero:cluster:Definitions", name, { ...args }, options);
   }
 }

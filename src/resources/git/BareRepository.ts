@@ -95,8 +95,15 @@ export class BareRepository {
       "dayzero.stack": mark.stack,
     };
     const present = await this.#config();
+    const missing = Object.entries(values).filter(([name]) => !present?.has(name));
+    if (missing.length > 0) {
+      // All at once: a git for each would take longer than everything else about a new repository.
+      const file = join(this.directory, "config");
+      await writeFileAtomic(file, (await readFile(file, "utf8")) + missing.map(configEntry).join(""));
+    }
     for (const [name, value] of Object.entries(values)) {
-      if (present?.get(name) !== value) await this.git.run(["config", "--replace-all", name, value]);
+      if (present?.has(name) && present.get(name) !== value)
+        await this.git.run(["config", "--replace-all", name, value]);
     }
     if ((await this.git.run(["symbolic-ref", "HEAD"])) !== `refs/heads/${mark.branch}`) {
       await this.git.run(["symbolic-ref", "HEAD", `refs/heads/${mark.branch}`]);
@@ -147,6 +154,12 @@ export class BareRepository {
       }),
     );
   }
+}
+
+/** git-config(1), Syntax: a value in quotes escapes backslash and quote. */
+function configEntry([name, value]: [string, string]): string {
+  const [section, key] = name.split(".");
+  return `[${section}]\n\t${key} = "${value.replace(/[\\"]/g, "\\$&")}"\n`;
 }
 
 function exists(path: string): Promise<boolean> {

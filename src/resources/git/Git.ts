@@ -19,7 +19,7 @@ const OTHER_REPOSITORY = [
 export interface GitResult {
   readonly exitCode: number;
   readonly stdout: string;
-  /** Last lines, with what stands before an `@` in URLs taken out. */
+  /** What went wrong, with what stands before an `@` in URLs taken out. */
   readonly stderr: string;
 }
 
@@ -90,11 +90,12 @@ export function hermetic(home: string): Record<string, string> {
   };
 }
 
+/** What git itself says went wrong, without its advice. */
 function readable(stderr: string): string {
-  return stderr
+  const lines = stderr
     .replace(/:\/\/[^/@\s']*@/g, "://")
     .trim()
-    .split("\n")
-    .slice(-4)
-    .join("; ");
+    .split("\n");
+  const failures = lines.filter((line) => /^(fatal|error|ssh|remote): /.test(line));
+  return (failures.length > 0 ? failures : lines).slice(0, 3).join("; ");
 }

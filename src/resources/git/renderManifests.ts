@@ -75,6 +75,7 @@ async function kustomize(folder: string, at: { revision: string; path: string },
   });
   ctx.signal.throwIfAborted();
   if (!result.failed) return result.stdout;
+  if (result.code !== undefined) throw new Error(`cannot run ${program}: ${result.code}`);
   const said = result.timedOut
     ? `no result within ${TIMEOUT_MS / 1000} s`
     : result.stderr.replaceAll(folder, at.path).trim().split("\n").slice(-3).join("; ");

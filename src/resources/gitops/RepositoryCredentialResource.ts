@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { VaultClient } from "../../clients/VaultClient.ts";
 import { DayzeroError } from "../../config/DayzeroError.ts";
+import { GIT_USERNAME } from "../../issuers/gitUsername.ts";
 import { issueProved } from "../../issuers/issueProved.ts";
 import { oidcIssuer } from "../../issuers/oidc.ts";
 import { repositorySecretName, SECRET_TYPE } from "../../manifests/repositorySecret.ts";
@@ -153,7 +154,7 @@ function describe(id: string, state: RepositorySecretState, now: Date): Reposito
     epoch: state.epoch,
     expiresAt: expiresAt.toISOString(),
     nextRenewal: renewal.at.toISOString(),
-    due: renewal.due || state.repository !== repository || state.username !== "oidc",
+    due: renewal.due || state.repository !== repository || state.username !== GIT_USERNAME,
   };
 }
 

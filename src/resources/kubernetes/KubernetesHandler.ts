@@ -14,11 +14,11 @@ import type { KubernetesInventory } from "./KubernetesInventory.ts";
 import { groupKind, readinessOf } from "./readiness.ts";
 
 /** Names the stack that an object belongs to. */
-export const STACK_LABEL = "dayzero.dev/stack";
+const STACK_LABEL = "dayzero.dev/stack";
 /** In the desired object: take over one that somebody else made. */
-export const ADOPT_ANNOTATION = "dayzero.dev/adopt";
+const ADOPT_ANNOTATION = "dayzero.dev/adopt";
 /** On an object whose program declared it with `protect`. */
-export const PROTECT_ANNOTATION = "dayzero.dev/protect";
+const PROTECT_ANNOTATION = "dayzero.dev/protect";
 
 /** An object as found, and what the server says applying the desired one would make of it. */
 export interface LiveObject {

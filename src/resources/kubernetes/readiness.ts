@@ -9,7 +9,7 @@ export type Readiness =
   | { readonly state: "waiting" | "failing"; readonly reason: string };
 
 /** An annotation of the desired Application: the revision that it must be synced to, a full commit id. */
-export const AWAIT_REVISION = "dayzero.dev/await-revision";
+const AWAIT_REVISION = "dayzero.dev/await-revision";
 
 interface Condition {
   readonly type: string;

@@ -118,7 +118,7 @@ export const processResource: Resource<ProcessInputs, ProcessLive> = {
     const running = await findDetached(layout.pidFile(name), ctx.directory);
     if (running !== undefined) await stopProcess(running, { graceMs: STOP_GRACE_MS, signal: ctx.signal });
     await removePidFile(layout.pidFile(name));
-    await rm(layout.run(join("bin", name)), { recursive: true, force: true });
+    for (const links of ["bin", "files"]) await rm(layout.run(join(links, name)), { recursive: true, force: true });
     await rm(layout.processSpec(name), { force: true });
   },
 

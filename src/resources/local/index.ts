@@ -30,7 +30,7 @@ export type LeafArgs = Defaulted<LeafInputs, "organizations" | "dnsNames" | "ipA
 
 export type ProcessArgs = Defaulted<
   Omit<ProcessInputs, "ready"> & { ready: ReadinessArgs },
-  "environment" | "secretEnvironment" | "links" | "files" | "files" | "readySeconds" | "triggers"
+  "environment" | "secretEnvironment" | "links" | "files" | "readySeconds" | "triggers"
 >;
 
 /** Loopback ports of the stack, and where its folder is. */

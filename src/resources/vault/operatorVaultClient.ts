@@ -5,7 +5,7 @@ import { DayzeroError } from "../../config/DayzeroError.ts";
 import type { Secret } from "../../credentials/Secret.ts";
 import type { StackLayout } from "../../machine/StackLayout.ts";
 import { jwtMountName, OPERATOR, VAULT_AUDIENCE } from "../../manifests/vault/trustNames.ts";
-import { ROOT_TOKEN, readInitialRootToken } from "./initialRootToken.ts";
+import { type InitialRootToken, ROOT_TOKEN, readInitialRootToken } from "./initialRootToken.ts";
 import { vaultConnection } from "./vaultConnection.ts";
 
 export interface OperatorAccess {
@@ -94,13 +94,19 @@ async function open(access: OperatorAccess): Promise<Session> {
       `cannot log in to vault at ${access.address} as role "${OPERATOR.role}": ${cause instanceof Error ? cause.message : "unknown"}`,
       {
         cause,
-        hint:
-          root.state === "sealed"
-            ? "an interrupted run left the initial root token sealed: run `dayzero up --identity FILE` with the age identity of a recipient"
-            : "is this the cluster that Vault was made to trust? a new cluster needs k unseal shares to be trusted",
+        hint: hintFor(root.state, cause),
       },
     );
   }
+}
+
+function hintFor(root: InitialRootToken["state"], cause: unknown): string {
+  if (root === "sealed") {
+    return "an interrupted run left the initial root token sealed: run `dayzero up --identity FILE` with the age identity of a recipient";
+  }
+  return cause instanceof VaultError
+    ? "is this the cluster that Vault was made to trust? a new cluster needs k unseal shares to be trusted"
+    : "the operator's token comes from the cluster: see that it runs (`dayzero status`)";
 }
 
 /** Whether Vault still knows the client's token. */

@@ -45,7 +45,11 @@ const manifests = [
   clusterSecret(needs),
   appProject({ name: "fleet", url, needs }),
   rootApplication({ project: "fleet", url, path: ".", branch: "main", revision: "0".repeat(40) }),
-] as unknown as KubernetesManifest[];
+].map(({ metadata, ...rest }) => ({
+  ...rest,
+  // As the host applies it.
+  metadata: { ...metadata, labels: { ...metadata.labels, "dayzero.dev/stack": "local" } },
+})) as unknown as KubernetesManifest[];
 
 let server: ApiServer;
 let administrator: KubernetesClient;
@@ -58,11 +62,10 @@ beforeAll(async () => {
   for (const file of await readdir(folder)) {
     await administrator.apply(parse(await readFile(join(folder, file), "utf8")) as KubernetesManifest);
   }
-  for (const kind of ["Application", "AppProject"]) {
-    const probe = { apiVersion: "argoproj.io/v1alpha1", kind, namespace: "default", name: "none" };
-    await waitFor(`the definition of ${kind}`, async () => (await administrator.get(probe)) === undefined);
+  for (const manifest of manifests) {
+    // A definition is served a moment after it is stored.
+    await waitFor(manifest.kind, async () => Boolean(await administrator.apply(manifest)));
   }
-  for (const manifest of manifests) await administrator.apply(manifest);
   const { token } = await administrator.serviceAccountToken({
     namespace: "argocd",
     name: CONTROLLER,

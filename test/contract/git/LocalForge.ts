@@ -5,7 +5,7 @@ import { type AddressInfo, createServer as createTcp } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { exportJWK, generateKeyPair, type JWK, type JWTPayload, SignJWT } from "jose";
+import { type CryptoKey, exportJWK, generateKeyPair, type JWK, type JWTPayload, SignJWT } from "jose";
 import type { GitServerConfiguration } from "../../../src/daemons/git/GitServerConfiguration.ts";
 import { type AccessLine, serveGit } from "../../../src/daemons/gitServer.ts";
 import { createAuthority, issueCertificate } from "../../../src/machine/issueCertificate.ts";

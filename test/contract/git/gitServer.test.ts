@@ -1,6 +1,7 @@
 import { createPublicKey, randomBytes } from "node:crypto";
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import { connect } from "node:tls";
 import { gzipSync } from "node:zlib";
 import { exportJWK, generateKeyPair, type JWTPayload, SignJWT, UnsecuredJWT } from "jose";
@@ -170,7 +171,7 @@ describe("a bad token is refused, and its request arrived", () => {
   });
 
   test("with HS256 keyed with the public key", async () => {
-    const key = createPublicKey({ key: forge.jwk as object, format: "jwk" }).export({ type: "spki", format: "pem" });
+    const key = createPublicKey({ key: { ...forge.jwk }, format: "jwk" }).export({ type: "spki", format: "pem" });
     const token = await new SignJWT(forge.claims())
       .setProtectedHeader({ alg: "HS256", kid: "key-1" })
       .sign(new Uint8Array(Buffer.from(key)));
@@ -265,7 +266,7 @@ describe("what is not fetching", () => {
         "content-type": "application/x-git-upload-pack-request",
         ...(how === "announced" ? { "content-length": String(piece.length * pieces) } : {}),
       },
-      body: body(),
+      body: Readable.from(body()),
     });
     await answer.then(({ body }) => body.text()).catch(() => undefined);
     await expect.poll(() => forge.log.at(-1)).toMatchObject({ path: "/fleet.git/git-upload-pack", status });

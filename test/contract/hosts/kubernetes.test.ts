@@ -272,6 +272,28 @@ test("converge() waits for an Application to be at the awaited revision, and say
   expect((await client.get(reference))?.metadata.annotations).toMatchObject({ "argocd.argoproj.io/refresh": "hard" });
 });
 
+test("converge() ends when another run takes its Lease, and writes nothing more", async () => {
+  await client.apply(applicationDefinition());
+  await waitFor("the CRD", async () => (await client.apiVersion("argoproj.io", "Application")) !== undefined);
+  const metadata = { name: "endless", namespace: "default" };
+  const waiting: ObjectSpec = {
+    name: "waiting",
+    manifest: { apiVersion: "argoproj.io/v1alpha1", kind: "Application", metadata, spec: {} },
+  };
+  const name = "dayzero-robbed";
+  const lease = { apiVersion: "coordination.k8s.io/v1", kind: "Lease", namespace: "dayzero-system", name };
+  let robbed: Promise<unknown> | undefined;
+  const running = run("robbed", [waiting, configMap("after", {}, { dependsOn: "waiting" })], {
+    onEvent: (event) => {
+      if (event.kind !== "narration") return;
+      robbed ??= client.mergePatch(lease, { spec: { holderIdentity: "other-host.00000000/17/1" } });
+    },
+  });
+  await expect(running).rejects.toMatchObject({ code: "LEASE_LOST" });
+  await robbed;
+  expect(await get("ConfigMap", "after")).toBeUndefined();
+});
+
 function applicationDefinition(): KubernetesManifest {
   const anything = { type: "object", "x-kubernetes-preserve-unknown-fields": true };
   const openAPIV3Schema = { type: "object", properties: { spec: anything, status: anything } };

@@ -108,9 +108,9 @@ test("generationResource, tells this life of the cluster and keys that verify it
   const { body } = await broker({ namespace: "dayzero-system", name: "git-reader", audience: "vault" });
   const { createPublicKey } = await import("node:crypto");
   const { jwtVerify } = await import("jose");
-  const keys = live.publicKeys.map((pem) => createPublicKey(pem));
-  expect(keys).toHaveLength(1);
-  const { payload } = await jwtVerify(body.token ?? "", keys[0] ?? "", { issuer: live.issuer, audience: "vault" });
+  expect(live.publicKeys).toHaveLength(1);
+  const key = createPublicKey(live.publicKeys[0] ?? "");
+  const { payload } = await jwtVerify(body.token ?? "", key, { issuer: live.issuer, audience: "vault" });
   expect(payload.sub).toBe("system:serviceaccount:dayzero-system:git-reader");
 });
 
@@ -235,6 +235,16 @@ test("identity broker, could not mint for others even if its list were longer: t
   await expect(client.serviceAccountToken({ ...wish, name: "operator" })).rejects.toMatchObject({ status: 403 });
   await expect(client.list({ apiVersion: "v1", kind: "Secret" })).rejects.toMatchObject({ status: 403 });
   await client.close();
+});
+
+test("identity broker, told to end, takes its socket with it", async () => {
+  await processResource.remove("identity-broker", ctx);
+  expect(existsSync(join(directory, "run/identity.sock"))).toBe(false);
+  const again = await up();
+  const { mode } = await stat(join(directory, "run/identity.sock"));
+  expect(mode & 0o777).toBe(0o600);
+  expect(again.filter((one) => one.changes.length > 0).map((one) => one.id)).toEqual(["identity-broker"]);
+  first = again;
 });
 
 test("tokenCredential(), answers an exec plugin's caller, and says what to do when no broker listens", async () => {

@@ -21,7 +21,7 @@ import { operatorVaultClient } from "../../../src/resources/vault/operatorVaultC
 import { policyResource } from "../../../src/resources/vault/PolicyResource.ts";
 import { rootTokenResource } from "../../../src/resources/vault/RootTokenResource.ts";
 import { storageResource } from "../../../src/resources/vault/StorageResource.ts";
-import type { TokenIssuer } from "./TokenIssuer.ts";
+import { ISSUER, type TokenIssuer } from "./TokenIssuer.ts";
 
 /** What is told from outside; plain JSON, so that a child process can converge the same stack. */
 export interface VaultStackPlan {
@@ -132,7 +132,7 @@ export class VaultStack {
     await this.converge(jwtAuthResource, {
       generation,
       issuerKeys: [publicKey],
-      issuer: "https://kubernetes.default.svc",
+      issuer: ISSUER,
     });
     await this.converge(policyResource, {
       name: "dayzero-local-operator",

@@ -14,7 +14,7 @@ import { oidcRoleResource } from "../../../src/resources/vault/OidcRoleResource.
 import { policyResource } from "../../../src/resources/vault/PolicyResource.ts";
 import { readSealedShares } from "../../../src/resources/vault/SealedShares.ts";
 import { auditEntries, changesVault } from "./auditEntries.ts";
-import { TokenIssuer } from "./TokenIssuer.ts";
+import { ISSUER, TokenIssuer } from "./TokenIssuer.ts";
 import { VaultStack } from "./VaultStack.ts";
 
 const OIDC_TOKEN = "identity/oidc/token/git-reader-fleet";
@@ -234,7 +234,7 @@ describe("drift is healed by the next run:", () => {
       async () =>
         (await operator()).write(`auth/${stack.mount}/config`, {
           jwt_validation_pubkeys: [stack.issuer.publicKey, new TokenIssuer().publicKey],
-          bound_issuer: "https://kubernetes.default.svc",
+          bound_issuer: ISSUER,
         }),
       "JwtAuth",
     ],
@@ -334,7 +334,7 @@ test("jwtAuthResource and oidcKeyResource, removed, end a generation: its tokens
   await stack.converge(jwtAuthResource, {
     generation: next.generation,
     issuerKeys: [next.publicKey],
-    issuer: "https://kubernetes.default.svc",
+    issuer: ISSUER,
   });
   const nextMount = jwtAuthResource.identify({ generation: next.generation, issuerKeys: [], issuer: "" });
   await stack.converge(jwtRoleResource, {

@@ -1,9 +1,9 @@
 import { spawn } from "node:child_process";
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 
 const ENTRY = fileURLToPath(new URL("../../../src/cli/dayzero.js", import.meta.url));
 
@@ -108,5 +108,60 @@ describe("dayzero", () => {
     );
     expect(JSON.parse(stdout).removed).toEqual([]);
     expect(await readdir(folder)).toEqual(["mine.txt"]);
+  });
+});
+
+describe("a stack of which only files are left", () => {
+  let folder: string;
+
+  beforeEach(async () => {
+    folder = join(await mkdtemp(join(directory, "half-")), "half");
+    const files = {
+      "stack.json": "{}",
+      "ports.json": '{"etcd": 1, "vault": 1, "kube-apiserver": 1}',
+      "run/etcd.json": "{}",
+      "run/etcd.pid": "1\nstale",
+      "data/etcd/member": "raft",
+      "logs/etcd.log": "it ran",
+      "etc/redis.conf.123-0a1b2c3d.new": "a write that was killed",
+      "notes.txt": "mine",
+      "etc/mine.conf": "mine",
+    };
+    for (const [path, content] of Object.entries(files)) {
+      await mkdir(dirname(join(folder, path)), { recursive: true });
+      await writeFile(join(folder, path), content);
+    }
+  });
+
+  test("status names the dead process, exits 1 and does not wait for anybody", async () => {
+    const { code, stdout } = await dayzero("status", "half", "--state", dirname(folder), "--json");
+    expect(code).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({
+      healthy: false,
+      revision: null,
+      credentials: [],
+      processes: [{ name: "etcd", pid: null, healthy: false }],
+    });
+    expect((await dayzero("status", "half", "--state", dirname(folder))).stdout).toMatch(
+      /not running: etcd; run dayzero up/,
+    );
+  });
+
+  test("down asks first, and without anybody to ask does nothing", async () => {
+    const { code, stderr } = await dayzero("down", "half", "--state", dirname(folder));
+    expect(code).toBe(2);
+    expect(stderr).toContain("--yes");
+    expect(await readFile(join(folder, "data/etcd/member"), "utf8")).toBe("raft");
+  });
+
+  test("down removes what the stack made, keeps and names the rest, and may be run again", async () => {
+    const words = ["down", "half", "--state", dirname(folder), "--yes", "--json"];
+    const { code, stdout } = await dayzero(...words);
+    expect(code).toBe(0);
+    const { removed, kept } = JSON.parse(stdout) as { removed: string[]; kept: string[] };
+    expect(removed).toEqual(expect.arrayContaining(["data/etcd", "logs/etcd.log", "run", "Ports ports"]));
+    expect(kept).toEqual([join(folder, "etc/mine.conf"), join(folder, "notes.txt")]);
+    expect((await readdir(folder, { recursive: true })).sort()).toEqual(["etc", "etc/mine.conf", "notes.txt"]);
+    expect(JSON.parse((await dayzero(...words)).stdout)).toMatchObject({ ok: true, removed: [] });
   });
 });

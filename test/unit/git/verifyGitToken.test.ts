@@ -1,5 +1,5 @@
 import { createPublicKey } from "node:crypto";
-import { exportJWK, exportSPKI, generateKeyPair, type JWTPayload, SignJWT, UnsecuredJWT } from "jose";
+import { type CryptoKey, exportJWK, exportSPKI, generateKeyPair, type JWTPayload, SignJWT, UnsecuredJWT } from "jose";
 import { beforeAll, describe, expect, test } from "vitest";
 import { JwksCache } from "../../../src/daemons/git/JwksCache.ts";
 import { verifyGitToken } from "../../../src/daemons/git/verifyGitToken.ts";
@@ -47,7 +47,7 @@ test("verifyGitToken() accepts a token that says everything", async () => {
 });
 
 describe("verifyGitToken() refuses", () => {
-  test.each<[string, JWTPayload, string]>([
+  test.each<[string, Record<string, unknown>, string]>([
     ["another issuer", { iss: "https://elsewhere" }, "issuer"],
     ["no issuer", { iss: undefined }, "issuer"],
     ["another audience", { aud: "dayzero/local/git/other" }, "audience"],
@@ -66,7 +66,7 @@ describe("verifyGitToken() refuses", () => {
     ["another generation", { generation: "5d1f2c1e-1111-4000-8000-000000000000" }, "generation"],
     ["an empty generation", { generation: "" }, "generation"],
   ])("%s", async (_what, change, refusal) => {
-    expect(await verdict(await sign(change))).toMatchObject({ accepted: false, refusal });
+    expect(await verdict(await sign(change as JWTPayload))).toMatchObject({ accepted: false, refusal });
   });
 
   test("algorithm none", async () => {

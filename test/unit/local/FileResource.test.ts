@@ -24,7 +24,7 @@ async function converge<Inputs, Live extends object>(
   const ctx = localContext(folder, { tools: { git: "/opt/it's here/git" } });
   const desired = resource.inputs.parse(given);
   const id = resource.identify(desired);
-  const changes = resource.plan(await resource.read(id, ctx), desired);
+  const changes = resource.plan(await resource.read(id, ctx, desired), desired);
   return { changes, live: await resource.apply(changes, desired, ctx), id, ctx };
 }
 
@@ -91,6 +91,24 @@ test("secretFileResource, is replaced when its template changes, and only then",
   });
   expect(changes.map((change) => change.action)).toEqual(["replace"]);
   expect(await readFile(join(directory, "etc/key"), "utf8")).toMatch(/^[0-9a-f]{64}$/);
+});
+
+test("secretFileResource, includes another secret file and follows it", async () => {
+  const password = { path: "etc/password", template: "{{random:hex:16}}", purpose: "a password" };
+  const including = {
+    path: "etc/server.conf",
+    template: "user default >{{file:etc/password}}\n",
+    purpose: "its server's",
+  };
+  await expect(converge(secretFileResource, including)).rejects.toThrow();
+  await converge(secretFileResource, password);
+  await converge(secretFileResource, including);
+  expect((await converge(secretFileResource, including)).changes).toEqual([]);
+  await rm(join(directory, "etc/password"));
+  await converge(secretFileResource, password);
+  expect((await converge(secretFileResource, including)).changes).toHaveLength(1);
+  const drawn = await readFile(join(directory, "etc/password"), "utf8");
+  expect(await readFile(join(directory, "etc/server.conf"), "utf8")).toBe(`user default >${drawn}\n`);
 });
 
 test("secretFileResource, stands in the ledger under its purpose", async () => {

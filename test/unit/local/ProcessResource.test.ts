@@ -180,13 +180,18 @@ test("processResource, puts links first on the PATH and starts the tool under th
   expect(await readFile(`/proc/${live.pid}/environ`, "utf8")).toContain(`PATH=${directory}/run/bin/server:`);
 });
 
+test("processResource, lays files under the names that its tool looks for", async () => {
+  await converge(given({ files: { "tls/server.js": "server.cjs" } }));
+  expect(await readFile(join(directory, "run/files/server/tls/server.js"), "utf8")).toBe(SERVER);
+});
+
 test("processResource, once removed, has ended and left nothing in run", async () => {
-  const { live } = await converge(given());
+  const { live } = await converge(given({ links: { shell: "sh" }, files: { "a/b": "server.cjs" } }));
   const ctx = localContext(directory, { tools });
   await processResource.remove("server", ctx);
   await processResource.remove("server", ctx);
   expect(existsSync(`/proc/${live.pid}`)).toBe(false);
-  expect(await readdir(join(directory, "run"))).toEqual([]);
+  expect((await readdir(join(directory, "run"), { recursive: true })).sort()).toEqual(["bin", "files"]);
   expect(await processResource.owned("test", ctx)).toEqual([]);
 });
 

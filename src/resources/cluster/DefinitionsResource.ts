@@ -1,0 +1,115 @@
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { z } from "zod";
+import type { KubernetesClient, KubernetesManifest } from "../../clients/KubernetesClient.ts";
+import { DayzeroError } from "../../config/DayzeroError.ts";
+import { awaitReadiness } from "../kubernetes/awaitReadiness.ts";
+import type { Resource } from "../Resource.ts";
+
+const inputs = z.strictObject({
+  /** Whose kinds they are: `argocd`. */
+  name: z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, "is not a plain name"),
+  /** Absolute paths of files (YAML) of one CustomResourceDefinition each. */
+  files: z.array(z.string()).min(1),
+});
+
+export type DefinitionsInputs = z.infer<typeof inputs>;
+
+export interface DefinitionsLive {
+  /** SHA-256 of each file, sorted: of those that the definitions were made from and that nobody changed since. */
+  readonly applied: readonly string[];
+  /** The same of the files as they are now; empty when only looked for. */
+  readonly declared: readonly string[];
+}
+
+const KIND = { apiVersion: "apiextensions.k8s.io/v1", kind: "CustomResourceDefinition" } as const;
+const STACK_LABEL = "dayzero.dev/stack";
+const NAME_LABEL = "dayzero.dev/definitions";
+const DIGEST_ANNOTATION = "dayzero.dev/manifest-digest";
+/** `metadata.generation` right after the apply: the server counts it up whenever anybody changes the definition. */
+const GENERATION_ANNOTATION = "dayzero.dev/manifest-generation";
+
+/**
+ * `dayzero:cluster:Definitions`: another project's CustomResourceDefinitions, from files.
+ *
+ * They do not go through the program as Kubernetes objects do: one of Argo CD's is 400 KB, and carrying it over gRPC and back at each
+ * run cost seconds and 150 MB. What tells a change is the digest of the file and the generation that applying it led to.
+ */
+export const definitionsResource: Resource<DefinitionsInputs, DefinitionsLive> = {
+  type: "dayzero:cluster:Definitions",
+  inputs,
+  identify: ({ name }) => name,
+
+  async read(name, ctx, desired) {
+    const [live, files] = await Promise.all([
+      definitions(await ctx.kubernetes(), { name, stack: ctx.stack }),
+      Promise.all((desired?.files ?? []).map(readDefinition)),
+    ]);
+    if (live.length === 0) return undefined;
+    const intact = live.filter(
+      ({ metadata }) => metadata.annotations?.[GENERATION_ANNOTATION] === String(metadata.generation),
+    );
+    return {
+      applied: intact.map(({ metadata }) => metadata.annotations?.[DIGEST_ANNOTATION] ?? "").sort(),
+      declared: files.map(({ digest }) => digest).sort(),
+    };
+  },
+
+  plan(live) {
+    if (live === undefined) return [{ action: "create", path: "" }];
+    if (live.applied.join() === live.declared.join()) return [];
+    return [{ action: "update", path: "files", before: live.applied.join(", "), after: live.declared.join(", ") }];
+  },
+
+  async apply(_changes, { name, files }, ctx) {
+    const client = await ctx.kubernetes();
+    const { parse } = await import("yaml");
+    const declared = await Promise.all(files.map(readDefinition));
+    await Promise.all(
+      declared.map(async ({ text, digest }) => {
+        const definition = parse(text) as KubernetesManifest;
+        const { metadata } = definition;
+        const found = await client.get({ ...KIND, name: metadata.name });
+        if (found !== undefined && found.metadata.labels?.[STACK_LABEL] !== ctx.stack) {
+          throw new DayzeroError(
+            "OBJECT_NOT_OWN",
+            `CustomResourceDefinition ${metadata.name} exists and was not made by stack "${ctx.stack}"`,
+            { hint: `give it the label ${STACK_LABEL}: ${ctx.stack} to hand it over` },
+          );
+        }
+        const labels = { ...metadata.labels, [STACK_LABEL]: ctx.stack, [NAME_LABEL]: name };
+        const annotations = { ...metadata.annotations, [DIGEST_ANNOTATION]: digest };
+        const applied = await client.apply({ ...definition, metadata: { ...metadata, labels, annotations } });
+        const { generation } = applied.metadata;
+        await awaitReadiness(applied, { client, narrate: ctx.narrate, signal: ctx.signal });
+        await client.mergePatch(
+          { ...KIND, name: metadata.name },
+          { metadata: { annotations: { [GENERATION_ANNOTATION]: String(generation) } } },
+        );
+      }),
+    );
+    const digests = declared.map(({ digest }) => digest).sort();
+    return { applied: digests, declared: digests };
+  },
+
+  async owned(stack, ctx) {
+    const live = await definitions(await ctx.kubernetes(), { stack });
+    return [...new Set(live.map(({ metadata }) => metadata.labels?.[NAME_LABEL] ?? ""))];
+  },
+
+  async remove(name, ctx) {
+    const client = await ctx.kubernetes();
+    const live = await definitions(client, { name, stack: ctx.stack });
+    await Promise.all(live.map(({ metadata }) => client.delete({ ...KIND, name: metadata.name })));
+  },
+};
+
+function definitions(client: KubernetesClient, of: { name?: string; stack: string }): Promise<KubernetesManifest[]> {
+  const labelSelector = `${STACK_LABEL}=${of.stack},${NAME_LABEL}${of.name === undefined ? "" : `=${of.name}`}`;
+  return client.list(KIND, { labelSelector });
+}
+
+async function readDefinition(file: string): Promise<{ text: string; digest: string }> {
+  const text = await readFile(file, "utf8");
+  return { text, digest: createHash("sha256").update(text).digest("hex") };
+}
