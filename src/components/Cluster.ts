@@ -180,7 +180,8 @@ export class Cluster extends ComponentResource {
     );
 
     this.ready = [apiServer, controllerManager, broker, ...this.#identities([apiServer])];
-    this.registerOutputs({});
+    // Its phase ends when all of it is there.
+    this.registerOutputs({ server: this.server, ready: all(this.ready.map(({ urn }) => urn)) });
   }
 
   /** The service accounts of Dayzero itself, and the broker's leave to speak for one of them. */

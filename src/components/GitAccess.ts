@@ -4,12 +4,12 @@ import type { GitServerConfiguration } from "../daemons/git/GitServerConfigurati
 import type { RenewerConfiguration } from "../daemons/renewer/RenewerConfiguration.ts";
 import type { RepositoryKind } from "../manifests/argocd/repositoryNeeds.ts";
 import { gitReaderAccess } from "../manifests/gitReaderAccess.ts";
+import { GIT_READER } from "../manifests/vault/trustNames.ts";
 import { Repository } from "../resources/git/index.ts";
 import type { RepositorySource } from "../resources/git/RepositorySource.ts";
 import { RepositoryCredential } from "../resources/gitops/index.ts";
 import { KubernetesObject, type KubernetesProvider } from "../resources/kubernetes/KubernetesObject.ts";
 import { type Authority, File, Process } from "../resources/local/index.ts";
-import { GIT_READER } from "../manifests/vault/trustNames.ts";
 
 export interface GitAccessArgs {
   /** DNS label: names the bare repository, its Secret and its role in Vault. */
@@ -150,7 +150,7 @@ export class GitAccess extends ComponentResource {
       },
       parent,
     );
-    new Process(
+    const renewer = new Process(
       `${name}-renewer`,
       {
         name: "renewer",
@@ -170,7 +170,8 @@ export class GitAccess extends ComponentResource {
     this.kinds = repository.kinds;
     this.bareRepository = repository.directory;
     this.secretName = credential.secretName;
-    this.registerOutputs({ url, revision: this.revision, branch: this.branch, path: this.path });
+    // Its phase ends when all of it is there.
+    this.registerOutputs({ url, revision: this.revision, renewer: renewer.urn });
   }
 }
 

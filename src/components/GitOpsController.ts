@@ -41,7 +41,8 @@ export class GitOpsController extends ComponentResource {
 
     this.stored = objects.all;
     this.ready = [controller];
-    this.registerOutputs({});
+    // Its phase ends when all of it is there.
+    this.registerOutputs({ ready: controller.urn });
   }
 
   #objects(name: string, cluster: Cluster, files: readonly string[]) {

@@ -1,6 +1,6 @@
-import { afterEach, expect, test } from "vitest";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { afterEach, expect, test } from "vitest";
 import { Stack } from "../support/Stack.ts";
 
 interface Status {
@@ -25,7 +25,10 @@ async function converges(of: Stack): Promise<void> {
   const expected = new Map(status.processes.map(({ name, pid }) => [pid, name]));
   const seen = (await of.processes()).filter(({ pid }) => !expected.has(pid));
   // What is left beside the recorded servers may only be children of theirs, never a second server.
-  const duplicates = seen.filter(({ arguments: words }) => /\b(etcd|kube-|bao server|redis-server|serve |argocd-(app|repo))/.test(words) && !/credential/.test(words));
+  const duplicates = seen.filter(
+    ({ arguments: words }) =>
+      /\b(etcd|kube-|bao server|redis-server|serve |argocd-(app|repo))/.test(words) && !/credential/.test(words),
+  );
   expect(duplicates).toEqual([]);
   expect(new Set(status.processes.map(({ name }) => name)).size).toBe(status.processes.length);
   for (const folder of ["git", "vault"]) {
@@ -55,6 +58,8 @@ test.each([1, 2, 3, 4, 5])("up killed at random moment %i, then up again: conver
   const timer = setTimeout(() => child.kill("SIGKILL"), moment);
   await exited;
   clearTimeout(timer);
-  console.info(`killed after ${Math.round(performance.now() - started)} ms (${child.signalCode ?? `it had ended with ${child.exitCode}`})`);
+  console.info(
+    `killed after ${Math.round(performance.now() - started)} ms (${child.signalCode ?? `it had ended with ${child.exitCode}`})`,
+  );
   await converges(stack);
 });

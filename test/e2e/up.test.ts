@@ -76,7 +76,8 @@ async function clone(): Promise<string> {
 
 /** Commits what is in the working tree and pushes it; returns the new revision and what the hook said. */
 async function push(folder: string): Promise<{ revision: string; said: string }> {
-  const git = (...words: string[]) => run("git", ["-C", folder, "-c", "user.name=p", "-c", "user.email=p@example.org", ...words]);
+  const git = (...words: string[]) =>
+    run("git", ["-C", folder, "-c", "user.name=p", "-c", "user.email=p@example.org", ...words]);
   await git("add", "-A");
   await git("commit", "-qm", "change");
   const { stderr } = await git("push", "-q");
@@ -89,13 +90,19 @@ describe("up from nothing", () => {
     expect(first.revision).toMatch(/^[0-9a-f]{40}$/);
     expect(first.generation).toMatch(/^[0-9a-f]{8}/);
     expect(first.phases.length).toBeGreaterThanOrEqual(6);
-    console.info(`up from nothing: ${first.elapsedMs} ms; ${first.phases.map(({ name, ms }) => `${name} ${ms}`).join(", ")}`);
+    console.info(
+      `up from nothing: ${first.elapsedMs} ms; ${first.phases.map(({ name, ms }) => `${name} ${ms}`).join(", ")}`,
+    );
     expect(await syncedAt(first.revision)).toBe(true);
   });
 
   test("leaves both environments reconciled from the repository", async () => {
     for (const namespace of ["staging", "production"]) {
-      const deployments = await kubernetes.list<{ metadata: { name: string } }>({ apiVersion: "apps/v1", kind: "Deployment", namespace });
+      const deployments = await kubernetes.list<{ metadata: { name: string } }>({
+        apiVersion: "apps/v1",
+        kind: "Deployment",
+        namespace,
+      });
       expect(deployments).toHaveLength(2);
     }
   });
@@ -155,8 +162,15 @@ describe("status", () => {
 
 describe("what an auditor looks for", () => {
   test("no credential in any process's arguments or environment but what the ledger names", async () => {
-    const secret = await kubernetes.get<{ data: Record<string, string> }>({ apiVersion: "v1", kind: "Secret", namespace: "argocd", name: "repo-fleet" });
-    const values: Record<string, string> = { "git credential": Buffer.from(secret?.data.password ?? "", "base64").toString() };
+    const secret = await kubernetes.get<{ data: Record<string, string> }>({
+      apiVersion: "v1",
+      kind: "Secret",
+      namespace: "argocd",
+      name: "repo-fleet",
+    });
+    const values: Record<string, string> = {
+      "git credential": Buffer.from(secret?.data.password ?? "", "base64").toString(),
+    };
     for (const authority of ["etcd", "kubernetes", "platform"]) {
       values[`${authority} CA key`] = (await readFile(layout.pki(authority, "ca.key"), "utf8")).split("\n")[1] ?? "";
     }
@@ -184,7 +198,9 @@ describe("what an auditor looks for", () => {
 
   test("nothing listens beyond loopback but the controller's metrics", async () => {
     const processes = await stack.processes();
-    const open = (await listeners(processes.map(({ pid }) => pid))).filter(({ address }) => !/^127\.|^0{31}1$/.test(address));
+    const open = (await listeners(processes.map(({ pid }) => pid))).filter(
+      ({ address }) => !/^127\.|^0{31}1$/.test(address),
+    );
     const ports = JSON.parse(await readFile(layout.ports, "utf8")) as Record<string, number>;
     expect([...new Set(open.map(({ port }) => port))]).toEqual([ports["argocd-controller-metrics"]]);
   });
@@ -192,7 +208,12 @@ describe("what an auditor looks for", () => {
 
 describe("a token for somebody else", () => {
   test("is refused by the apiserver when its audience is vault, and the request arrived", async () => {
-    const { token } = await kubernetes.serviceAccountToken({ namespace: "dayzero-system", name: "git-reader", audiences: ["vault"], expirationSeconds: 600 });
+    const { token } = await kubernetes.serviceAccountToken({
+      namespace: "dayzero-system",
+      name: "git-reader",
+      audiences: ["vault"],
+      expirationSeconds: 600,
+    });
     const { request } = await import("undici");
     const { Agent } = await import("undici");
     const ports = JSON.parse(await readFile(layout.ports, "utf8")) as Record<string, number>;
@@ -204,7 +225,9 @@ describe("a token for somebody else", () => {
     });
     expect(answer.statusCode).toBe(401);
     await waitFor("the audit event", async () =>
-      (await auditEvents(join(layout.directory, "logs", "audit.log"))).some(({ requestURI, responseStatus }) => requestURI === uri && responseStatus?.code === 401),
+      (await auditEvents(join(layout.directory, "logs", "audit.log"))).some(
+        ({ requestURI, responseStatus }) => requestURI === uri && responseStatus?.code === 401,
+      ),
     );
   });
 });
@@ -217,22 +240,39 @@ describe("GitOps", () => {
     const declared = target.spec.replicas;
     const one = { ...reference, name: target.metadata.name };
     await kubernetes.mergePatch(one, { spec: { replicas: 7 } });
-    const healed = await waitFor("the drifted Deployment to be healed", async () => (await kubernetes.get<typeof target>(one))?.spec.replicas === declared);
+    const healed = await waitFor(
+      "the drifted Deployment to be healed",
+      async () => (await kubernetes.get<typeof target>(one))?.spec.replicas === declared,
+    );
 
     const folder = await clone();
-    const manifest = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "pushed", namespace: "staging" }, data: { canary: "1" } };
+    const manifest = {
+      apiVersion: "v1",
+      kind: "ConfigMap",
+      metadata: { name: "pushed", namespace: "staging" },
+      data: { canary: "1" },
+    };
     await writeFile(join(folder, "pushed.yaml"), JSON.stringify(manifest));
     const kustomization = await readFile(join(folder, "kustomization.yaml"), "utf8");
-    await writeFile(join(folder, "kustomization.yaml"), kustomization.replace(/^resources:$/m, "resources:\n  - pushed.yaml"));
+    await writeFile(
+      join(folder, "kustomization.yaml"),
+      kustomization.replace(/^resources:$/m, "resources:\n  - pushed.yaml"),
+    );
     const pushed = await push(folder);
     const configMap = { apiVersion: "v1", kind: "ConfigMap", namespace: "staging", name: "pushed" };
-    const reconciled = await waitFor("the pushed ConfigMap", async () => (await kubernetes.get(configMap)) !== undefined);
+    const reconciled = await waitFor(
+      "the pushed ConfigMap",
+      async () => (await kubernetes.get(configMap)) !== undefined,
+    );
     await waitFor("the Application at the pushed revision", () => syncedAt(pushed.revision));
 
     await rm(join(folder, "pushed.yaml"));
     await writeFile(join(folder, "kustomization.yaml"), kustomization);
     const removed = await push(folder);
-    const pruned = await waitFor("the deleted ConfigMap to be pruned", async () => (await kubernetes.get(configMap)) === undefined);
+    const pruned = await waitFor(
+      "the deleted ConfigMap to be pruned",
+      async () => (await kubernetes.get(configMap)) === undefined,
+    );
     await waitFor("the Application at the last revision", () => syncedAt(removed.revision));
     console.info(`drift healed in ${healed} ms, push reconciled in ${reconciled} ms, deletion pruned in ${pruned} ms`);
   });
@@ -251,9 +291,15 @@ describe("SIGKILL of one process", () => {
     "argocd-repo-server",
     "argocd-application-controller",
   ])("%s: status says so, up heals it, nothing written is lost", async (name) => {
-    const marker = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: `written-before-${name}`, namespace: "default" } };
+    const marker = {
+      apiVersion: "v1",
+      kind: "ConfigMap",
+      metadata: { name: `written-before-${name}`, namespace: "default" },
+    };
     await kubernetes.create(marker);
-    const uid = (await kubernetes.get<{ metadata: { uid: string } }>({ apiVersion: "v1", kind: "Namespace", name: "kube-system" }))?.metadata.uid;
+    const uid = (
+      await kubernetes.get<{ metadata: { uid: string } }>({ apiVersion: "v1", kind: "Namespace", name: "kube-system" })
+    )?.metadata.uid;
     const head = (await run("git", ["-C", layout.repository("fleet"), "rev-parse", "HEAD"])).stdout;
     const before = await stack.json<StatusResult>("status");
     const pid = before.processes.find((process) => process.name === name)?.pid;
@@ -272,8 +318,18 @@ describe("SIGKILL of one process", () => {
       if (process.name !== name) expect(process.pid, `${process.name} was left alone`).toBe(was?.pid);
       else expect(process.pid).not.toBe(pid);
     }
-    expect(await kubernetes.get({ apiVersion: "v1", kind: "ConfigMap", namespace: "default", name: marker.metadata.name })).toBeDefined();
-    expect((await kubernetes.get<{ metadata: { uid: string } }>({ apiVersion: "v1", kind: "Namespace", name: "kube-system" }))?.metadata.uid).toBe(uid);
+    expect(
+      await kubernetes.get({ apiVersion: "v1", kind: "ConfigMap", namespace: "default", name: marker.metadata.name }),
+    ).toBeDefined();
+    expect(
+      (
+        await kubernetes.get<{ metadata: { uid: string } }>({
+          apiVersion: "v1",
+          kind: "Namespace",
+          name: "kube-system",
+        })
+      )?.metadata.uid,
+    ).toBe(uid);
     expect((await run("git", ["-C", layout.repository("fleet"), "rev-parse", "HEAD"])).stdout).toBe(head);
   });
 });

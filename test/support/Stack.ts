@@ -67,7 +67,14 @@ export class Stack {
         "current-context": "trap",
         contexts: [{ name: "trap", context: { cluster: "trap", user: "trap" } }],
         clusters: [{ name: "trap", cluster: { server: "https://127.0.0.1:1" } }],
-        users: [{ name: "trap", user: { exec: { apiVersion: "client.authentication.k8s.io/v1", command: spring, interactiveMode: "Never" } } }],
+        users: [
+          {
+            name: "trap",
+            user: {
+              exec: { apiVersion: "client.authentication.k8s.io/v1", command: spring, interactiveMode: "Never" },
+            },
+          },
+        ],
       }),
     );
     return stack;
@@ -115,13 +122,13 @@ export class Stack {
     return undefined;
   }
 
-  /** Every process whose working directory is the stack's state folder. */
+  /** Every process that works in the stack's state folder. */
   async processes(): Promise<SeenProcess[]> {
     const seen: SeenProcess[] = [];
     for (const entry of await readdir("/proc")) {
       if (!/^\d+$/.test(entry)) continue;
       try {
-        if ((await readlink(`/proc/${entry}/cwd`)) !== this.directory) continue;
+        if (!`${await readlink(`/proc/${entry}/cwd`)}/`.startsWith(`${this.directory}/`)) continue;
         const [commandLine, environment] = await Promise.all([
           readFile(`/proc/${entry}/cmdline`, "utf8"),
           readFile(`/proc/${entry}/environ`, "utf8"),

@@ -1,5 +1,9 @@
 /** Awaits a condition: asks again every 25 ms until it holds, and fails with what it last saw. Returns the time it took in ms. */
-export async function waitFor(what: string, condition: () => Promise<boolean> | boolean, seconds = 30): Promise<number> {
+export async function waitFor(
+  what: string,
+  condition: () => Promise<boolean> | boolean,
+  seconds = 30,
+): Promise<number> {
   const started = performance.now();
   let last: unknown;
   while (performance.now() - started < seconds * 1000) {

@@ -13,7 +13,7 @@ import { askNextRenewal } from "./askNextRenewal.ts";
 import { within } from "./within.ts";
 
 /** Nothing is waited for longer than this: whatever does not answer counts as not there. */
-const PATIENCE_MS = 2_000;
+const PATIENCE_MS = 5_000;
 
 const PROCESS = "dayzero:local:Process";
 const INITIALIZATION = "dayzero:vault:Initialization";

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { DayzeroError } from "../../config/DayzeroError.ts";
-import { planRenewal } from "../../resources/gitops/planRenewal.ts";
+import { planRenewal } from "../../issuers/planRenewal.ts";
 
 /** The times of the credential that is in place. */
 export interface CredentialTimes {

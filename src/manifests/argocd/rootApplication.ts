@@ -11,7 +11,7 @@ export const ROOT_APPLICATION = "root";
 /**
  * Reconciles `path` of `branch`, heals drift and prunes what the repository no longer holds.
  *
- * Prune safety: an empty result never prunes everything (`allowEmpty: false`), pruning comes last, and there is no
+ * Prune safety: an empty result never prunes everything (that is Argo CD's default; it strips a written `allowEmpty: false`), pruning comes last, and there is no
  * finalizer, so deleting the Application leaves what it deployed in place.
  */
 export function rootApplication(options: {
@@ -36,7 +36,7 @@ export function rootApplication(options: {
         ...(defaultNamespace === undefined ? {} : { namespace: defaultNamespace }),
       },
       syncPolicy: {
-        automated: { prune: true, selfHeal: true, allowEmpty: false },
+        automated: { prune: true, selfHeal: true },
         syncOptions: ["PruneLast=true"],
         retry: { limit: -1, refresh: true, backoff: { duration: "1s", factor: 2, maxDuration: "10s" } },
       },

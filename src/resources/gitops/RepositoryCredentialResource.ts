@@ -4,12 +4,12 @@ import { DayzeroError } from "../../config/DayzeroError.ts";
 import { GIT_USERNAME } from "../../issuers/gitUsername.ts";
 import { issueProved } from "../../issuers/issueProved.ts";
 import { oidcIssuer } from "../../issuers/oidc.ts";
+import { planRenewal } from "../../issuers/planRenewal.ts";
+import { type RepositorySecretState, repositorySecretState } from "../../issuers/RepositorySecretState.ts";
+import { readRepositorySecret, swapRepositorySecret } from "../../issuers/swapRepositorySecret.ts";
 import { repositorySecretName, SECRET_TYPE } from "../../manifests/repositorySecret.ts";
+import { GIT_READER, VAULT_AUDIENCE } from "../../manifests/vault/trustNames.ts";
 import type { Change, Resource } from "../Resource.ts";
-import { GIT_READER, VAULT_AUDIENCE } from "../vault/trustNames.ts";
-import { planRenewal } from "./planRenewal.ts";
-import { type RepositorySecretState, repositorySecretState } from "./RepositorySecretState.ts";
-import { readRepositorySecret, swapRepositorySecret } from "./swapRepositorySecret.ts";
 
 const inputs = z.strictObject({
   repository: z.string().min(1),

@@ -12,7 +12,7 @@ import { createAuthority, issueCertificate } from "../../../src/machine/issueCer
 import { StackLayout } from "../../../src/machine/StackLayout.ts";
 import { waitFor } from "../../support/waitFor.ts";
 
-export const AUDIENCE = "dayzero/test/git/fleet";
+const AUDIENCE = "dayzero/test/git/fleet";
 export const GENERATION = "5d1f2c1e-0000-4000-8000-000000000000";
 
 const run = promisify(execFile);
@@ -35,7 +35,7 @@ export async function git(args: readonly string[], options: { cwd?: string; env?
   return stdout.trim();
 }
 
-export async function freePort(): Promise<number> {
+async function freePort(): Promise<number> {
   const server = createTcp();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;

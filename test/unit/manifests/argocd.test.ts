@@ -114,7 +114,7 @@ test("rootApplication() heals and prunes, never prunes everything, and deletes n
   expect(application.spec).toMatchObject({
     source: { repoURL: source.url, path: source.path, targetRevision: "main" },
     destination: { server: "https://kubernetes.default.svc" },
-    syncPolicy: { automated: { prune: true, selfHeal: true, allowEmpty: false }, retry: { refresh: true } },
+    syncPolicy: { automated: { prune: true, selfHeal: true }, retry: { refresh: true } },
   });
 });
 

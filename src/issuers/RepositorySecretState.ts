@@ -1,7 +1,7 @@
 import { decodeJwt } from "jose/jwt/decode";
-import type { KubernetesManifest } from "../../clients/KubernetesClient.ts";
-import { fingerprintOf } from "../../issuers/fingerprintOf.ts";
-import { EPOCH } from "../../manifests/repositorySecret.ts";
+import type { KubernetesManifest } from "../clients/KubernetesClient.ts";
+import { EPOCH } from "../manifests/repositorySecret.ts";
+import { fingerprintOf } from "./fingerprintOf.ts";
 
 /** What a repository Secret tells about the credential in it; the credential itself stays out. */
 export interface RepositorySecretState {

@@ -1,8 +1,8 @@
-import type { KubernetesClient, KubernetesManifest } from "../../clients/KubernetesClient.ts";
-import { KubernetesError } from "../../clients/KubernetesError.ts";
-import { DayzeroError } from "../../config/DayzeroError.ts";
-import type { GitCredential } from "../../issuers/Issuer.ts";
-import { repositorySecret, repositorySecretName } from "../../manifests/repositorySecret.ts";
+import type { KubernetesClient, KubernetesManifest } from "../clients/KubernetesClient.ts";
+import { KubernetesError } from "../clients/KubernetesError.ts";
+import { DayzeroError } from "../config/DayzeroError.ts";
+import { repositorySecret, repositorySecretName } from "../manifests/repositorySecret.ts";
+import type { GitCredential } from "./Issuer.ts";
 import { type RepositorySecretState, repositorySecretState } from "./RepositorySecretState.ts";
 
 export interface SwapTarget {

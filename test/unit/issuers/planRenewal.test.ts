@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { planRenewal } from "../../../src/resources/gitops/planRenewal.ts";
+import { planRenewal } from "../../../src/issuers/planRenewal.ts";
 
 const time = fc.integer({ min: 0, max: 4_000_000_000_000 });
 const life = fc.integer({ min: 1, max: 100_000_000_000 });

@@ -1,1 +1,0 @@
-export { GIT_READER, VAULT_AUDIENCE } from "../../manifests/vault/trustNames.ts";
