@@ -3,7 +3,7 @@ import { ARGOCD_NAMESPACE } from "./controllerIdentity.ts";
 import type { Manifest } from "./Manifest.ts";
 
 /** The commit at which the Application has to be Synced and Healthy before it counts as ready. */
-export const AWAIT_REVISION = "dayzero.dev/await-revision";
+const AWAIT_REVISION = "dayzero.dev/await-revision";
 
 /** Name of the Application through which the repository is reconciled. */
 export const ROOT_APPLICATION = "root";
