@@ -12,6 +12,7 @@ import { StackLayout } from "../machine/StackLayout.ts";
 import { socketPath } from "../machine/socketPath.ts";
 import { repositorySecretName } from "../manifests/repositorySecret.ts";
 import { GIT_READER, VAULT_AUDIENCE } from "../manifests/vault/trustNames.ts";
+import { Refresher } from "./renewer/Refresher.ts";
 import { Renewal } from "./renewer/Renewal.ts";
 import type { RenewerConfiguration } from "./renewer/RenewerConfiguration.ts";
 import { requestIdentity } from "./renewer/requestIdentity.ts";
@@ -73,26 +74,26 @@ export async function serveRenewer({ directory, signal, ...options }: ServeRenew
     now: () => new Date(),
     log,
   });
-  const refresh = () =>
-    kubernetes.mergePatch(
-      {
-        apiVersion: "argoproj.io/v1alpha1",
-        kind: "Application",
-        namespace: config.namespace,
-        name: config.application,
-      },
-      { metadata: { annotations: { "argocd.argoproj.io/refresh": "normal" } } },
-    );
+  const refresher = new Refresher({
+    client: kubernetes,
+    application: {
+      apiVersion: "argoproj.io/v1alpha1",
+      kind: "Application",
+      namespace: config.namespace,
+      name: config.application,
+    },
+    onFailure: (error) => log({ event: "refresh failed", error: reasonOf(error) }),
+  });
 
   const stopServing = await listen(socketPath(renewerSocket(layout)), async (method, path) => {
     if (method === "GET" && path === "/status") return { status: 200, body: renewal.status() };
     if (method !== "POST" || path !== "/refresh") return { status: 404, body: { error: "no such path" } };
     try {
-      await refresh();
+      await refresher.request();
       log({ event: "refresh requested" });
       return { status: 202, body: {} };
     } catch (error) {
-      const reason = error instanceof Error ? error.message : "unknown";
+      const reason = reasonOf(error);
       log({ event: "refresh failed", error: reason });
       return { status: 503, body: { error: reason } };
     }
@@ -100,6 +101,10 @@ export async function serveRenewer({ directory, signal, ...options }: ServeRenew
   await renewal.run(signal);
   await stopServing();
   await Promise.all([kubernetes.close(), vault.close()]);
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : "unknown";
 }
 
 type Handler = (method: string, path: string) => Promise<{ status: number; body: object }>;

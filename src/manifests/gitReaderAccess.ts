@@ -30,7 +30,7 @@ export function gitReaderAccess(options: {
           apiGroups: ["argoproj.io"],
           resources: ["applications"],
           resourceNames: [application],
-          verbs: ["patch"],
+          verbs: ["get", "patch"],
         },
       ],
     },

@@ -94,8 +94,6 @@ class ReadinessWatcher {
   async #nudge(): Promise<void> {
     const annotations = nudgeOf(this.#object, this.#readiness);
     if (annotations === undefined || performance.now() - this.#nudgedAt < NUDGE_EVERY_MS) return;
-    const isFirst = this.#nudgedAt === Number.NEGATIVE_INFINITY;
-    if (!isFirst && this.#readiness.state !== "failing") return;
     this.#nudgedAt = performance.now();
     await this.#options.client.mergePatch(referenceOf(this.#object), { metadata: { annotations } });
   }

@@ -31,7 +31,7 @@ interface ApplicationStatus {
     readonly comparedTo?: { readonly source?: Source };
   };
   readonly health?: { readonly status?: string; readonly message?: string };
-  readonly operationState?: { readonly phase?: string; readonly message?: string };
+  readonly operationState?: { readonly phase?: string; readonly message?: string; readonly retryCount?: number };
   readonly conditions?: readonly Condition[];
   readonly resources?: readonly {
     readonly kind: string;
@@ -58,22 +58,30 @@ const RULES: Readonly<Record<string, (object: KubernetesManifest) => Readiness>>
   "argoproj.io/Application": application,
 };
 
-/** How to make a controller look at an object again now, instead of at its next turn: annotations to set. */
-const NUDGES: Readonly<Record<string, (readiness: Readiness) => Readonly<Record<string, string>>>> = {
+/**
+ * How to make a controller look at an object again now, instead of at its next turn: an annotation to set, which the controller
+ * takes off. It is not set anew before that: the second request would be lost with the first.
+ */
+const NUDGES: Readonly<Record<string, { annotation: string; value: (readiness: Readiness) => string }>> = {
   // "hard" drops cached failures too. Source: Argo CD, pkg/apis/application/v1alpha1 (AnnotationKeyRefresh).
-  "argoproj.io/Application": ({ state }) => ({ "argocd.argoproj.io/refresh": state === "failing" ? "hard" : "normal" }),
+  "argoproj.io/Application": {
+    annotation: "argocd.argoproj.io/refresh",
+    value: ({ state }) => (state === "failing" ? "hard" : "normal"),
+  },
 };
 
 export function readinessOf(object: KubernetesManifest): Readiness {
   return RULES[groupKind(object)]?.(object) ?? READY;
 }
 
-/** Annotations that make the object's controller look again; `undefined` for kinds that need none. */
+/** Annotations that make the object's controller look again; `undefined` where none is needed or the last is still to be seen. */
 export function nudgeOf(
   object: KubernetesManifest,
   readiness: Readiness,
 ): Readonly<Record<string, string>> | undefined {
-  return NUDGES[groupKind(object)]?.(readiness);
+  const nudge = NUDGES[groupKind(object)];
+  if (nudge === undefined || object.metadata.annotations?.[nudge.annotation] !== undefined) return undefined;
+  return { [nudge.annotation]: nudge.value(readiness) };
 }
 
 /** `argoproj.io/Application`; the group without a name is `core`. */
@@ -101,19 +109,18 @@ function application(object: KubernetesManifest): Readiness {
   const isCompared = isComparedTo(object, sync?.comparedTo?.source);
   const isAtRevision = wanted === undefined || sync?.revision === wanted;
   if (isCompared && isAtRevision && sync?.status === "Synced" && health?.status === "Healthy") return READY;
-  if (operationState?.phase === "Failed" || operationState?.phase === "Error") {
-    return {
-      state: "failing",
-      reason: `the last sync ended in ${operationState.phase}: ${operationState.message ?? ""}`,
-    };
+  const { phase, message = "", retryCount = 0 } = operationState ?? {};
+  if (phase === "Failed" || phase === "Error") {
+    return { state: "failing", reason: `the last sync ended in ${phase}: ${message}` };
   }
+  if (phase === "Running" && retryCount > 0) return { state: "failing", reason: `the sync is tried again: ${message}` };
   if (!isCompared) return { state: "waiting", reason: "not compared with its source yet" };
   if (!isAtRevision) {
     return { state: "waiting", reason: `at revision ${short(sync?.revision)}, not yet at ${short(wanted)}` };
   }
   const state = health?.status === "Degraded" ? "failing" : "waiting";
   const parts = [`${sync?.status ?? "not compared"}, ${health?.status ?? "health unknown"}`, ...troubled(status)];
-  if (operationState?.phase === "Running" && operationState.message) parts.push(operationState.message);
+  if (phase === "Running" && message !== "") parts.push(message);
   return { state, reason: parts.join("; ") };
 }
 
