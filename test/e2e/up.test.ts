@@ -8,6 +8,7 @@ import { StackLayout } from "../../src/machine/StackLayout.ts";
 import { adminKubernetesClient } from "../../src/resources/cluster/adminKubernetesClient.ts";
 import { auditEvents, mutates } from "../support/auditLog.ts";
 import { listeners } from "../support/listeners.ts";
+import { peakMemory } from "../support/peakMemory.ts";
 import { finish, Stack } from "../support/Stack.ts";
 import { waitFor } from "../support/waitFor.ts";
 
@@ -44,12 +45,17 @@ const ROOT_APPLICATION = { apiVersion: "argoproj.io/v1alpha1", kind: "Applicatio
 let stack: Stack;
 let layout: StackLayout;
 let first: UpResult;
+let peakMegabytes: number;
 let kubernetes: KubernetesClient;
 
 beforeAll(async () => {
   stack = await Stack.create();
   layout = new StackLayout(stack.directory);
-  first = await stack.json<UpResult>("up");
+  const up = stack.spawn("up", "--json");
+  const [finished, peak] = await Promise.all([finish(up), peakMemory(up.pid ?? 0)]);
+  expect(finished.code, finished.stdout + finished.stderr).toBe(0);
+  first = JSON.parse(finished.stdout) as UpResult;
+  peakMegabytes = peak;
   kubernetes = await adminKubernetesClient(layout);
 }, 300_000);
 
@@ -94,6 +100,12 @@ describe("up from nothing", () => {
       `up from nothing: ${first.elapsedMs} ms; ${first.phases.map(({ name, ms }) => `${name} ${ms}`).join(", ")}`,
     );
     expect(await syncedAt(first.revision)).toBe(true);
+  });
+
+  test("holds at most 350 MB in its two processes", () => {
+    console.info(`peak of up and its program: ${peakMegabytes} MB`);
+    expect(peakMegabytes).toBeGreaterThan(100);
+    expect(peakMegabytes).toBeLessThanOrEqual(350);
   });
 
   test("leaves both environments reconciled from the repository", async () => {
@@ -275,6 +287,19 @@ describe("GitOps", () => {
     );
     await waitFor("the Application at the last revision", () => syncedAt(removed.revision));
     console.info(`drift healed in ${healed} ms, push reconciled in ${reconciled} ms, deletion pruned in ${pruned} ms`);
+  });
+});
+
+describe("two pushes, one right after the other", () => {
+  test("are both reconciled at once: the second refresh is not lost with the first", async () => {
+    const folder = await clone();
+    const name = (round: number) => join(folder, "overlays", `note-${round}`);
+    await writeFile(name(1), "one");
+    await push(folder);
+    await writeFile(name(2), "two");
+    const second = await push(folder);
+    const took = await waitFor("the second revision", () => syncedAt(second.revision), 12);
+    console.info(`two pushes in a row reconciled in ${took} ms`);
   });
 });
 

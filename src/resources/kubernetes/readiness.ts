@@ -80,8 +80,9 @@ export function nudgeOf(
   readiness: Readiness,
 ): Readonly<Record<string, string>> | undefined {
   const nudge = NUDGES[groupKind(object)];
-  if (nudge === undefined || object.metadata.annotations?.[nudge.annotation] !== undefined) return undefined;
-  return { [nudge.annotation]: nudge.value(readiness) };
+  const value = nudge?.value(readiness);
+  if (nudge === undefined || value === undefined || object.metadata.annotations?.[nudge.annotation] === value) return;
+  return { [nudge.annotation]: value };
 }
 
 /** `argoproj.io/Application`; the group without a name is `core`. */
