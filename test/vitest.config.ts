@@ -1,8 +1,8 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
-/** Real programs on two cores: one file at a time, and time for them to start. */
-const REAL = { globalSetup: ["test/support/toolchain.ts"], hookTimeout: 300_000, fileParallelism: false };
+/** Real programs on two cores: few files at a time, and time for them to start. */
+const REAL = { globalSetup: ["test/support/toolchain.ts"], hookTimeout: 300_000 };
 
 export default defineConfig({
   root: fileURLToPath(new URL("..", import.meta.url)),
@@ -17,6 +17,7 @@ export default defineConfig({
         test: {
           ...REAL,
           name: "contract",
+          maxWorkers: 2,
           include: ["test/contract/**/*.test.ts"],
           testTimeout: 60_000,
           sequence: { groupOrder: 1 },
@@ -27,6 +28,7 @@ export default defineConfig({
         test: {
           ...REAL,
           name: "e2e",
+          fileParallelism: false,
           include: ["test/e2e/**/*.test.ts"],
           testTimeout: 180_000,
           sequence: { groupOrder: 2 },

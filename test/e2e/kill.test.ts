@@ -38,14 +38,15 @@ async function converges(of: Stack): Promise<void> {
   expect((await of.json<{ changes: unknown[] }>("plan")).changes).toEqual([]);
 }
 
-/** The narrator's plain lines end a phase with a tick: `✓ Vault 2.1 s`. */
+/** The narrator's plain lines end a phase with a tick: `✓ vault (2.1 s)`; there are six. */
 const BOUNDARY = /^\s*✓\s+(\S+)/;
 
-test.each([1, 2, 3, 4, 5, 6, 7])("up killed at phase boundary %i, then up again: converges", async (boundary) => {
+test.each([1, 2, 3, 4, 5, 6])("up killed at phase boundary %i, then up again: converges", async (boundary) => {
   stack = await Stack.create();
   let passed = 0;
   const line = await stack.killWhen(stack.spawn("up"), (text) => BOUNDARY.test(text) && ++passed === boundary);
-  console.info(`killed after ${line?.trim() ?? "the end (fewer phases)"}`);
+  expect(line, "a phase boundary was seen").toBeDefined();
+  console.info(`killed after ${line?.trim()}`);
   await converges(stack);
 });
 

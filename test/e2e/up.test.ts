@@ -200,7 +200,7 @@ describe("what an auditor looks for", () => {
       }
     }
     expect([...new Set(found)]).toEqual(["redis password in REDIS_PASSWORD"]);
-    expect(first.ledger.some(({ where }) => where.includes("REDIS_PASSWORD"))).toBe(true);
+    expect(first.ledger.some(({ what }) => what.startsWith("REDIS_PASSWORD"))).toBe(true);
   });
 
   test("nothing used the person's HOME, kubeconfig, Vault token or git configuration", async () => {

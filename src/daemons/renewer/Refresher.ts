@@ -40,11 +40,12 @@ export class Refresher {
   async #run(): Promise<void> {
     try {
       while (this.#isWanted) {
-        this.#isWanted = false;
         const deadline = performance.now() + PATIENCE_MS;
         while ((await this.#isPending()) && performance.now() < deadline) {
           await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
         }
+        // Whoever asked by now is served by this one; who asks while it is under way gets another.
+        this.#isWanted = false;
         await this.#client.mergePatch(this.#application, { metadata: { annotations: { [ANNOTATION]: "normal" } } });
       }
     } catch (error) {
