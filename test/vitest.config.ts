@@ -1,6 +1,8 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
+// `sequence.groupOrder` begins with 1: a project of group 0 with one worker, as two cores give it, would come last instead of first.
+
 /** Real programs on two cores: few files at a time, and time for them to start. */
 const REAL = { globalSetup: ["test/support/toolchain.ts"], hookTimeout: 300_000 };
 
@@ -10,7 +12,7 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: "unit", include: ["test/unit/**/*.test.ts"], testTimeout: 20_000, sequence: { groupOrder: 0 } },
+        test: { name: "unit", include: ["test/unit/**/*.test.ts"], testTimeout: 20_000, sequence: { groupOrder: 1 } },
       },
       {
         extends: true,
@@ -20,7 +22,7 @@ export default defineConfig({
           maxWorkers: 2,
           include: ["test/contract/**/*.test.ts"],
           testTimeout: 60_000,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
         },
       },
       {
@@ -31,7 +33,7 @@ export default defineConfig({
           fileParallelism: false,
           include: ["test/e2e/**/*.test.ts"],
           testTimeout: 180_000,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 3 },
         },
       },
     ],

@@ -1,3 +1,6 @@
+import { userInfo } from "node:os";
+import { isAbsolute, join } from "node:path";
+import { DayzeroError } from "../config/DayzeroError.ts";
 import type { ExitCode } from "./exitCodes.ts";
 import type { Narrator, Paint } from "./narrator/Narrator.ts";
 
@@ -12,6 +15,8 @@ export interface Run {
   readonly narrator: Narrator;
   /** Colours the result, where that goes to a terminal. */
   readonly paint: Paint;
+  /** Whether the result is shown to a person, and kept by what shows it. */
+  readonly onTerminal: boolean;
   /** Aborted, with an `Interrupted` as its reason, when the person wants to stop. */
   readonly signal: AbortSignal;
   /** Asks on the terminal; undefined when nobody is there to answer. */
@@ -27,8 +32,23 @@ export interface Outcome {
   readonly text: string;
 }
 
-/** XDG base directory specification: relative paths are ignored. */
+/**
+ * XDG base directory specification: relative paths are ignored. What is in there gets executed, so that without HOME it is the
+ * home that the system knows and never a folder which others may write to. Throws `HOME_MISSING`.
+ */
 export function cacheDirectory(environment: Readonly<Record<string, string>>): string {
-  const { XDG_CACHE_HOME, HOME } = environment;
-  return XDG_CACHE_HOME?.startsWith("/") ? `${XDG_CACHE_HOME}/dayzero` : `${HOME ?? "/tmp"}/.cache/dayzero`;
+  const { XDG_CACHE_HOME = "", HOME = "" } = environment;
+  if (isAbsolute(XDG_CACHE_HOME)) return join(XDG_CACHE_HOME, "dayzero");
+  return join(isAbsolute(HOME) ? HOME : systemHome(), ".cache", "dayzero");
+}
+
+function systemHome(): string {
+  try {
+    return userInfo().homedir;
+  } catch (cause) {
+    throw new DayzeroError("HOME_MISSING", "cannot find a folder for the pinned tools: this user has no home", {
+      cause,
+      hint: "set XDG_CACHE_HOME to an absolute path of a folder that only you may write to",
+    });
+  }
 }

@@ -1,8 +1,8 @@
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { DayzeroError } from "../config/DayzeroError.ts";
 import type { RepositoryChoice } from "../config/StackSpec.ts";
+import { readIfThere } from "../machine/readIfThere.ts";
 import type { StackLayout } from "../machine/StackLayout.ts";
 import { writeFileAtomic } from "../machine/writeFileAtomic.ts";
 
@@ -20,13 +20,8 @@ export function stackMemoryFile(layout: StackLayout): string {
 /** What an earlier `up` was told; empty when there was none. Throws `STACK_FILE_UNREADABLE` when the file is not ours. */
 export async function recallChoice(layout: StackLayout): Promise<RepositoryChoice> {
   const file = stackMemoryFile(layout);
-  let text: string;
-  try {
-    text = await readFile(file, "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return {};
-    throw error;
-  }
+  const text = await readIfThere(file);
+  if (text === undefined) return {};
   try {
     const { source, branch, path } = schema.parse(JSON.parse(text));
     return {

@@ -2,9 +2,9 @@ import type { KubernetesClient } from "../clients/KubernetesClient.ts";
 import type { VaultClient } from "../clients/VaultClient.ts";
 import { DayzeroError } from "../config/DayzeroError.ts";
 import type { Secret } from "../credentials/Secret.ts";
+import { serverUrl } from "../machine/readPorts.ts";
 import type { StackLayout } from "../machine/StackLayout.ts";
 import type { Context } from "../resources/Resource.ts";
-import { vaultAddress } from "./vaultAddress.ts";
 
 export interface ContextOptions {
   readonly stack: string;
@@ -12,7 +12,7 @@ export interface ContextOptions {
   readonly dryRun: boolean;
   readonly signal: AbortSignal;
   readonly program: readonly [node: string, entry: string];
-  /** Paths by tool name; undefined where none is going to be started: a name then stands for itself. */
+  /** Paths by tool name, of those that may be started; undefined where none is going to be: a name then stands for itself. */
   readonly tools: ReadonlyMap<string, string> | undefined;
   /** Content of `--identity FILE`. */
   readonly identity?: Secret;
@@ -43,7 +43,7 @@ export function createContext(options: ContextOptions): { context: Context; clos
   const vault = async () => {
     const [{ operatorVaultClient }, address] = await Promise.all([
       import("../resources/vault/operatorVaultClient.ts"),
-      vaultAddress(layout),
+      serverUrl(layout, "vault"),
     ]);
     // Its sessions are shorter than a run may be, so it is asked each time and keeps them itself.
     const client: VaultClient = await operatorVaultClient({ layout, address, memory, kubernetes, now });

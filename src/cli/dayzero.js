@@ -2,8 +2,8 @@
 // Plain JavaScript, read by any Node: turns on the compile cache, and goes on in the pinned Node where this one cannot strip types.
 import { spawn } from "node:child_process";
 import module from "node:module";
-import { homedir } from "node:os";
-import { dirname, join } from "node:path";
+import { userInfo } from "node:os";
+import { dirname, isAbsolute, join } from "node:path";
 
 /**
  * The pinned Node of this platform, an optional dependency of the package.
@@ -14,6 +14,21 @@ function pinnedNode() {
   const require = module.createRequire(import.meta.url);
   try {
     return join(dirname(require.resolve(`node-${process.platform}-${process.arch}/package.json`)), "bin", "node");
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Where compiled modules are kept, as `cacheDirectory()` of Run.ts finds it: code is loaded from there, so never a relative path.
+ *
+ * @returns {string | undefined}
+ */
+function compileCache() {
+  const { XDG_CACHE_HOME = "", HOME = "" } = process.env;
+  if (isAbsolute(XDG_CACHE_HOME)) return join(XDG_CACHE_HOME, "dayzero", "compile");
+  try {
+    return join(isAbsolute(HOME) ? HOME : userInfo().homedir, ".cache", "dayzero", "compile");
   } catch {
     return undefined;
   }
@@ -40,7 +55,9 @@ function continueIn(node) {
 }
 
 if (process.features.typescript) {
-  module.enableCompileCache?.(join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "dayzero", "compile"));
+  // Node has turned it on by itself where NODE_COMPILE_CACHE says so, as for the stack's own processes: their HOME stays empty.
+  const cache = process.env.NODE_COMPILE_CACHE ? undefined : compileCache();
+  if (cache !== undefined) module.enableCompileCache?.(cache);
   if (process.channel) {
     // Started by continueIn(): when that process is killed, this one dies with it.
     process.on("disconnect", () => process.kill(process.pid, "SIGKILL"));

@@ -111,6 +111,7 @@ async function performCommand(output: OutputOptions, work: (run: Run) => Promise
   const json = output.json === true;
   const colored = output.color && !environment.NO_COLOR && environment.TERM !== "dumb";
   const color = colored && process.stderr.isTTY === true;
+  const onTerminal = process.stdout.isTTY === true;
   const live = process.stderr.isTTY === true && !json && environment.TERM !== "dumb";
   const narrator = await createNarrator({ stderr: process.stderr, live, color });
   const interruption = interruptible((message) => narrator.tell({ kind: "note", message }));
@@ -121,7 +122,8 @@ async function performCommand(output: OutputOptions, work: (run: Run) => Promise
       program: [process.execPath, fileURLToPath(new URL("dayzero.js", import.meta.url))],
       projectDirectory: fileURLToPath(new URL("../../", import.meta.url)),
       narrator,
-      paint: createPaint(colored && process.stdout.isTTY === true),
+      paint: createPaint(colored && onTerminal),
+      onTerminal,
       signal: interruption,
       confirm: process.stdin.isTTY && process.stderr.isTTY && !json ? confirmOnTerminal : undefined,
     });

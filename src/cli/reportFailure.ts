@@ -9,7 +9,7 @@ export interface FailureJson {
 }
 
 export function failureJson(error: unknown): FailureJson {
-  const code = error instanceof DayzeroError ? error.code : "INTERNAL";
+  const code = error instanceof DayzeroError ? error.code : (explain(error)?.code ?? "INTERNAL");
   return { ok: false, error: { code, message: messageOf(error), hint: hintOf(error) } };
 }
 
@@ -40,7 +40,59 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message || error.name : String(error);
 }
 
+const DEFECT = "this is a defect: run it again with --debug and report what it prints";
+
+/** Its own hint, else that of what is behind it; a defect is what nobody foresaw. */
 function hintOf(error: unknown): string | null {
-  if (error instanceof DayzeroError) return error.hint ?? null;
-  return "this is a defect: run it again with --debug and report what it prints";
+  if (error instanceof DayzeroError && error.hint !== undefined) return error.hint;
+  const explained = explain(error);
+  if (explained !== undefined) return explained.hint;
+  return error instanceof DayzeroError && error.code !== "RESOURCE_FAILED" ? null : DEFECT;
 }
+
+interface Explanation {
+  readonly code: string;
+  readonly hint: string;
+}
+
+/** Of the system's own errors (errno(3)) those that a person can do something about. */
+const SYSTEM: Readonly<Record<string, string>> = {
+  EACCES: "make the path named accessible to you, or choose another folder with --state",
+  EPERM: "make the path named accessible to you, or choose another folder with --state",
+  EROFS: "choose a folder that can be written to: --state for stacks, XDG_CACHE_HOME for the tools",
+  ENOSPC: "make room on the disk and run it again: it goes on where this run ended",
+  EDQUOT: "make room in your quota and run it again: it goes on where this run ended",
+  EMFILE: "raise the limit of open files (ulimit -n) and run it again",
+  ENFILE: "raise the limit of open files of the system and run it again",
+  ENOMEM: "free some memory and run it again",
+  EADDRINUSE: "stop what uses the address named, and run it again",
+};
+
+/** What the first error of the chain that is not ours comes from; undefined for what nobody foresaw. */
+function explain(error: unknown): Explanation | undefined {
+  let depth = 0;
+  for (let cause = error; cause instanceof Error && depth < 8; cause = cause.cause, depth += 1) {
+    const { code = "" } = cause as NodeJS.ErrnoException;
+    const system = Object.hasOwn(SYSTEM, code) ? SYSTEM[code] : undefined;
+    if (system !== undefined) return { code, hint: system };
+    const client = CLIENTS[cause.name];
+    if (client !== undefined) return client;
+  }
+  return undefined;
+}
+
+/** By the names of their classes. */
+const CLIENTS: Readonly<Record<string, Explanation>> = {
+  KubernetesError: {
+    code: "KUBERNETES_FAILED",
+    hint: "see dayzero status and logs/kube-apiserver.log of the stack, then run dayzero up again",
+  },
+  VaultError: {
+    code: "VAULT_FAILED",
+    hint: "see dayzero status and logs/vault.log of the stack, then run dayzero up again",
+  },
+  GitError: {
+    code: "GIT_FAILED",
+    hint: "see that the folder named is writable and whole (git fsck in it), then run it again",
+  },
+};

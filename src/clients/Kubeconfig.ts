@@ -9,7 +9,7 @@ import { DayzeroError } from "../config/DayzeroError.ts";
 import { Secret } from "../credentials/Secret.ts";
 import { KubernetesClient, type KubernetesCredential } from "./KubernetesClient.ts";
 
-/** How long the content of a token file is used before it is read again; client-go does the same. */
+/** A token file counts as good for so long. The client renews a minute before the end: it is read each minute, about as by client-go. */
 const TOKEN_FILE_MS = 2 * 60_000;
 
 const execSchema = z.object({
@@ -113,11 +113,15 @@ async function runExec(
     // The error's message would quote standard error only; standard output, where the credential is, stays out of it.
     const { stderr, code } = error as { stderr?: string; code?: unknown };
     const detail = stderr?.trim().split("\n").at(-1) || `exit ${String(code)}`;
-    throw new DayzeroError("KUBECONFIG_EXEC_FAILED", `cannot get a credential from "${command}": ${detail}`);
+    throw new DayzeroError("KUBECONFIG_EXEC_FAILED", `cannot get a credential from "${command}": ${detail}`, {
+      hint: "see that the command works on its own; a stack that is not running gives none (dayzero status)",
+    });
   }
   const parsed = execCredentialSchema.safeParse(parseJson(stdout));
   if (!parsed.success) {
-    throw new DayzeroError("KUBECONFIG_EXEC_FAILED", `"${command}" did not print an ExecCredential`);
+    throw new DayzeroError("KUBECONFIG_EXEC_FAILED", `"${command}" did not print an ExecCredential`, {
+      hint: "correct the users entry of the kubeconfig: its exec command has to print one of client.authentication.k8s.io/v1",
+    });
   }
   const { token, clientCertificateData, clientKeyData, expirationTimestamp } = parsed.data.status;
   return {
@@ -132,7 +136,10 @@ function readText(path: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch (cause) {
-    throw new DayzeroError("KUBECONFIG_MISSING", `cannot read "${path}"`, { cause });
+    throw new DayzeroError("KUBECONFIG_MISSING", `cannot read "${path}"`, {
+      cause,
+      hint: "run dayzero up, which writes it, or name a kubeconfig that is there",
+    });
   }
 }
 
@@ -154,7 +161,9 @@ function parseJson(text: string): unknown {
 }
 
 function invalid(where: string, problem: string): DayzeroError {
-  return new DayzeroError("KUBECONFIG_INVALID", `cannot use ${where}: ${problem}`);
+  return new DayzeroError("KUBECONFIG_INVALID", `cannot use ${where}: ${problem}`, {
+    hint: "correct the kubeconfig, or run dayzero up where it is the stack's own",
+  });
 }
 
 function decode(base64: string): string {

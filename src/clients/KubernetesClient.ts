@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { Agent, type Dispatcher, request as send } from "undici";
 import { Secret } from "../credentials/Secret.ts";
 import { KubernetesDiscovery } from "./KubernetesDiscovery.ts";
@@ -50,6 +51,12 @@ interface RequestOptions {
   signal?: AbortSignal;
 }
 
+/** Who the client is for now. The agent's connections carry the certificate, each request the token. */
+interface Identity {
+  readonly credential: KubernetesCredential;
+  readonly agent: Agent;
+}
+
 /** A credential is renewed this long before it ends. */
 const RENEW_BEFORE_MS = 60_000;
 const REQUEST_TIMEOUT_MS = 60_000;
@@ -59,7 +66,7 @@ const TURNED_AWAY = 5;
 /**
  * HTTP to one Kubernetes API server: TLS verified by its CA, objects addressed by apiVersion, kind, namespace and name.
  *
- * Every failure is a {@link KubernetesError}.
+ * Every failure of a request is a {@link KubernetesError}; an abort is the signal's reason, and what `credential` throws comes through.
  * Source: https://kubernetes.io/docs/reference/using-api/api-concepts/
  */
 export class KubernetesClient {
@@ -67,8 +74,9 @@ export class KubernetesClient {
   readonly #ca: string | undefined;
   readonly #obtain: () => Promise<KubernetesCredential>;
   readonly #discovery = new KubernetesDiscovery((path) => this.request("GET", path));
-  #identity: Promise<{ credential: KubernetesCredential; agent: Agent }> | undefined;
-  #agents: Agent[] = [];
+  #identity: Identity | undefined;
+  #renewing: Promise<Identity> | undefined;
+  readonly #agents = new Set<Agent>();
 
   constructor(options: {
     server: string;
@@ -83,9 +91,7 @@ export class KubernetesClient {
 
   async request<T>(method: string, path: string, options: RequestOptions = {}): Promise<T> {
     const response = await this.#send(method, path, options);
-    const text = await response.body.text().catch((error: unknown) => {
-      throw unreachable(method, path, error);
-    });
+    const text = await textOf(response, method, path);
     try {
       return JSON.parse(text) as T;
     } catch {
@@ -128,23 +134,13 @@ export class KubernetesClient {
     return this.request<T>("PUT", path, { body: object, query: { fieldManager: "dayzero" } });
   }
 
-  /** Server-side apply. */
-  async apply<T = KubernetesManifest>(
-    object: KubernetesManifest,
-    options: { fieldManager?: string; force?: boolean; dryRun?: boolean } = {},
-  ): Promise<T> {
-    const query = {
-      fieldManager: options.fieldManager ?? "dayzero",
-      force: String(options.force ?? true),
-      ...(options.dryRun ? { dryRun: "All" } : {}),
-    };
+  /** Server-side apply, taking over fields that others own; with `dryRun` only the answer is made. */
+  async apply<T = KubernetesManifest>(object: KubernetesManifest, options: { dryRun?: boolean } = {}): Promise<T> {
+    const query = { fieldManager: "dayzero", force: "true", ...(options.dryRun ? { dryRun: "All" } : {}) };
     // JSON is YAML; the server knows server-side apply by this content type.
     const contentType = "application/apply-patch+yaml";
-    return this.request<T>("PATCH", await this.#discovery.path(referenceOf(object)), {
-      body: object,
-      contentType,
-      query,
-    });
+    const path = await this.#discovery.path(referenceOf(object));
+    return this.request<T>("PATCH", path, { body: object, contentType, query });
   }
 
   async mergePatch<T = KubernetesManifest>(ref: KubernetesReference, patch: object): Promise<T> {
@@ -170,12 +166,15 @@ export class KubernetesClient {
     const path = await this.#discovery.path(collection);
     const query = { watch: "true", fieldSelector: `metadata.name=${name}`, timeoutSeconds: "300" };
     const response = await this.#send("GET", path, { query, signal });
-    let rest = "";
-    const decoder = new TextDecoder();
-    for await (const chunk of response.body) {
-      const lines = (rest + decoder.decode(chunk as Uint8Array, { stream: true })).split("\n");
-      rest = lines.pop() ?? "";
-      for (const line of lines) if (line !== "") yield JSON.parse(line) as WatchEvent<T>;
+    for await (const line of linesOf(response, path, signal)) {
+      let event: WatchEvent<T>;
+      try {
+        event = JSON.parse(line) as WatchEvent<T>;
+      } catch {
+        // Without the parser's words, which quote what may be a Secret.
+        throw unreachable("GET", path, new Error("an event of the watch is not JSON"));
+      }
+      yield event;
     }
   }
 
@@ -207,7 +206,7 @@ export class KubernetesClient {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#agents.map((agent) => agent.destroy()));
+    await Promise.all([...this.#agents].map((agent) => agent.destroy()));
   }
 
   async #unlessAbsent<T>(ask: () => Promise<T>): Promise<T | undefined> {
@@ -222,30 +221,36 @@ export class KubernetesClient {
   async #send(method: string, path: string, options: RequestOptions): Promise<Dispatcher.ResponseData> {
     let renewed = false;
     for (let attempt = 1; ; attempt++) {
-      const response = await this.#sendOnce(method, path, options);
+      const identity = await this.#authenticate();
+      const response = await this.#sendOnce(identity, method, path, options);
       if (response.statusCode < 300) return response;
-      const text = await response.body.text();
+      const text = await textOf(response, method, path);
       if (response.statusCode === 401 && !renewed) {
         renewed = true;
-        this.#identity = undefined;
+        // Unless another request of the same identity came to this before.
+        if (this.#identity === identity) await this.#renew();
       } else if (response.statusCode === 429 && attempt < TURNED_AWAY) {
-        const seconds = Number(response.headers["retry-after"] ?? 1);
-        await new Promise((resolve) => setTimeout(resolve, Math.min(seconds, 10) * 1000));
+        const { signal } = options;
+        await delay(pauseMs(response), undefined, signal && { signal }).catch(() => signal?.throwIfAborted());
       } else {
         throw refused(method, path, response.statusCode, text);
       }
     }
   }
 
-  async #sendOnce(method: string, path: string, options: RequestOptions): Promise<Dispatcher.ResponseData> {
-    const { credential, agent } = await this.#authenticate();
+  async #sendOnce(
+    { credential, agent }: Identity,
+    method: string,
+    path: string,
+    options: RequestOptions,
+  ): Promise<Dispatcher.ResponseData> {
     const query = options.query === undefined ? "" : `?${new URLSearchParams(options.query)}`;
     try {
       return await send(`${this.server}${path}${query}`, {
         method: method as Dispatcher.HttpMethod,
         dispatcher: agent,
         headers: {
-          accept: "application/json",
+          accept: "application/json, */*;q=0.5",
           "user-agent": "dayzero",
           ...(credential.token ? { authorization: `Bearer ${credential.token.reveal()}` } : {}),
           ...(options.body === undefined ? {} : { "content-type": options.contentType ?? "application/json" }),
@@ -261,34 +266,52 @@ export class KubernetesClient {
     }
   }
 
-  async #authenticate(): Promise<{ credential: KubernetesCredential; agent: Agent }> {
-    this.#identity ??= this.#identify();
-    const identity = await this.#identity;
+  async #authenticate(): Promise<Identity> {
+    const identity = this.#identity;
+    if (identity === undefined) return this.#renew();
     const { expiresAt } = identity.credential;
     if (expiresAt === undefined || expiresAt.getTime() - Date.now() > RENEW_BEFORE_MS) return identity;
-    this.#identity = this.#identify();
+    return this.#renew();
+  }
+
+  /** One at a time: whoever needs a new identity meanwhile gets this one. */
+  #renew(): Promise<Identity> {
+    this.#renewing ??= this.#identify().finally(() => {
+      this.#renewing = undefined;
+    });
+    return this.#renewing;
+  }
+
+  async #identify(): Promise<Identity> {
+    const before = this.#identity;
+    const credential = await this.#obtain();
+    const agent = before && hasSameKey(before.credential, credential) ? before.agent : this.#connect(credential);
+    this.#identity = { credential, agent };
+    if (before !== undefined && before.agent !== agent) setImmediate(() => this.#retire(before.agent));
     return this.#identity;
   }
 
-  async #identify(): Promise<{ credential: KubernetesCredential; agent: Agent }> {
-    try {
-      const credential = await this.#obtain();
-      const { certificate, key } = credential;
-      const agent = new Agent({
-        // One TLS connection for each request in flight: an HTTP/2 session is a single point of failure for watches.
-        allowH2: false,
-        connect: {
-          timeout: 10_000,
-          ...(this.#ca === undefined ? {} : { ca: this.#ca }),
-          ...(certificate && key ? { cert: certificate, key: key.reveal() } : {}),
-        },
-      });
-      this.#agents.push(agent);
-      return { credential, agent };
-    } catch (error) {
-      this.#identity = undefined;
-      throw error;
-    }
+  #connect({ certificate, key }: KubernetesCredential): Agent {
+    const agent = new Agent({
+      // One TLS connection for each request in flight: an HTTP/2 session is a single point of failure for watches.
+      allowH2: false,
+      connect: {
+        timeout: 10_000,
+        ...(this.#ca === undefined ? {} : { ca: this.#ca }),
+        ...(certificate && key ? { cert: certificate, key: key.reveal() } : {}),
+      },
+    });
+    this.#agents.add(agent);
+    return agent;
+  }
+
+  /** Its requests, watches too, come to their end; then it is gone. */
+  #retire(agent: Agent): void {
+    agent.close().then(
+      () => this.#agents.delete(agent),
+      // It was destroyed meanwhile.
+      () => undefined,
+    );
   }
 }
 
@@ -300,6 +323,44 @@ export function referenceOf(object: KubernetesManifest): KubernetesReference {
 function collectionOf(object: KubernetesManifest): Omit<KubernetesReference, "name"> {
   const { namespace } = object.metadata;
   return { apiVersion: object.apiVersion, kind: object.kind, ...(namespace === undefined ? {} : { namespace }) };
+}
+
+function hasSameKey(one: KubernetesCredential, other: KubernetesCredential): boolean {
+  return one.certificate === other.certificate && one.key?.reveal() === other.key?.reveal();
+}
+
+async function textOf({ body }: Dispatcher.ResponseData, method: string, path: string): Promise<string> {
+  try {
+    return await body.text();
+  } catch (error) {
+    throw unreachable(method, path, error);
+  }
+}
+
+async function* linesOf(
+  { body }: Dispatcher.ResponseData,
+  path: string,
+  signal: AbortSignal,
+): AsyncGenerator<string, void, undefined> {
+  const decoder = new TextDecoder();
+  let rest = "";
+  try {
+    for await (const chunk of body) {
+      const lines = (rest + decoder.decode(chunk as Uint8Array, { stream: true })).split("\n");
+      rest = lines.pop() ?? "";
+      for (const line of lines) if (line !== "") yield line;
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    throw unreachable("GET", path, error);
+  }
+}
+
+/** Retry-After (RFC 9110, 10.2.3) is seconds or a date; a second without it, ten at most. */
+function pauseMs({ headers }: Dispatcher.ResponseData): number {
+  const after = String(headers["retry-after"] ?? 1);
+  const ms = /^\d+$/.test(after) ? Number(after) * 1000 : Date.parse(after) - Date.now();
+  return Math.min(Math.max(Number.isNaN(ms) ? 1_000 : ms, 0), 10_000);
 }
 
 function unreachable(method: string, path: string, cause: unknown): KubernetesError {

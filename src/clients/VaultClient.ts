@@ -4,12 +4,10 @@ import { Secret } from "../credentials/Secret.ts";
 import { VaultError } from "./VaultError.ts";
 
 export interface VaultClientOptions {
-  /** `https://127.0.0.1:8200`; with `socketPath` only its scheme and host name count. */
+  /** `https://127.0.0.1:8200` */
   readonly address: string;
   /** PEM of the one CA that is trusted; the system's CAs are not. */
   readonly ca: string;
-  /** Unix socket to connect to instead of the address. */
-  readonly socketPath?: string;
   readonly token?: Secret;
 }
 
@@ -120,10 +118,10 @@ export class VaultClient {
   }
 }
 
-function connect({ ca, socketPath }: VaultClientOptions): Agent {
+function connect({ ca }: VaultClientOptions): Agent {
   return new Agent({
     allowH2: false,
-    connect: { ca, timeout: CONNECT_MS, ...(socketPath === undefined ? {} : { socketPath }) },
+    connect: { ca, timeout: CONNECT_MS },
     headersTimeout: RESPONSE_MS,
     bodyTimeout: RESPONSE_MS,
   });

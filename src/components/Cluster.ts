@@ -1,26 +1,33 @@
-import { all, type Output, output } from "@pulumi/pulumi/output.js";
+import { all, type Output } from "@pulumi/pulumi/output.js";
 import { ComponentResource, type ComponentResourceOptions, type Resource } from "@pulumi/pulumi/resource.js";
+import { ARGOCD_NAMESPACE, CONTROLLER } from "../manifests/argocd/controllerIdentity.ts";
 import { auditPolicy, encryptionTemplate } from "../manifests/cluster/apiServerConfiguration.ts";
 import {
   apiServerArguments,
   controllerManagerArguments,
   etcdArguments,
-  SERVICE_ACCOUNT_ISSUER,
 } from "../manifests/cluster/controlPlaneArguments.ts";
 import { execKubeconfig } from "../manifests/cluster/execKubeconfig.ts";
 import { identityBrokerAccess } from "../manifests/cluster/identityBrokerAccess.ts";
+import { DAYZERO_NAMESPACE } from "../manifests/marks.ts";
+import { GIT_READER, OPERATOR, VAULT_AUDIENCE } from "../manifests/vault/trustNames.ts";
 import { Generation } from "../resources/cluster/index.ts";
 import { KubernetesObject, KubernetesProvider } from "../resources/kubernetes/KubernetesObject.ts";
 import { Authority, File, type LeafArgs, Ports, Process, SecretFile } from "../resources/local/index.ts";
 
-const NAMESPACE = "dayzero-system";
 const LOOPBACK = { dnsNames: ["localhost"], ipAddresses: ["127.0.0.1"] };
 
 /** Whose tokens the identity broker gives out. `operator` is not among them: only the administrator may speak for it. */
 const IDENTITIES = [
-  { namespace: "argocd", name: "argocd-application-controller", audiences: [] },
-  { namespace: NAMESPACE, name: "git-reader", audiences: ["vault"] },
+  { namespace: ARGOCD_NAMESPACE, name: CONTROLLER, audiences: [] },
+  { ...GIT_READER.serviceAccount, audiences: [VAULT_AUDIENCE] },
 ];
+
+/** Whoever calls it, the stack's own processes with their empty HOME or a person's kubectl: its compiled modules stay in the stack. */
+const EXEC_PLUGIN = `#!/bin/sh
+export NODE_COMPILE_CACHE="\${0%/*}/../run/compile"
+exec {tool:dayzero} "$@"
+`;
 
 /** A Kubernetes control plane as processes of this machine, and the identities of those who use it. */
 export class Cluster extends ComponentResource {
@@ -59,17 +66,14 @@ export class Cluster extends ComponentResource {
       child,
     );
     this.platform = new Authority("platform-authority", { name: "platform", leaves: platformLeaves }, child);
-    const shim = new File(
-      "command",
-      { path: "bin/dayzero", content: '#!/bin/sh\nexec {tool:dayzero} "$@"\n', mode: 0o700 },
-      child,
-    );
+    const shim = new File("command", { path: "bin/dayzero", content: EXEC_PLUGIN, mode: 0o700 }, child);
     const encryption = new SecretFile(
       "encryption",
       {
         path: "etc/encryption.json",
         template: encryptionTemplate,
         purpose: "key that encrypts Secrets in etcd",
+        loss: "fatal",
       },
       child,
     );
@@ -109,7 +113,7 @@ export class Cluster extends ComponentResource {
         triggers: all([
           digests(etcdAuthority, ["kube-apiserver"]),
           digests(authority, ["kube-apiserver"]),
-          encryption.templateDigest,
+          encryption.drawn,
           audit.digest,
         ]).apply((values) => values.flat()),
       },
@@ -156,7 +160,7 @@ export class Cluster extends ComponentResource {
     const generation = new Generation("generation", {}, { ...child, dependsOn: [apiServer] });
     this.generation = generation.uid;
     this.issuerKeys = generation.publicKeys;
-    this.issuer = output(SERVICE_ACCOUNT_ISSUER);
+    this.issuer = generation.issuer;
 
     const brokerConfig = new File(
       "identity-broker-configuration",
@@ -188,25 +192,25 @@ export class Cluster extends ComponentResource {
   #identities(dependsOn: Resource[]): Resource[] {
     const options = { parent: this, provider: this.provider, dependsOn };
     const namespace = new KubernetesObject(
-      `namespace-${NAMESPACE}`,
-      { apiVersion: "v1", kind: "Namespace", metadata: { name: NAMESPACE } },
+      `namespace-${DAYZERO_NAMESPACE}`,
+      { apiVersion: "v1", kind: "Namespace", metadata: { name: DAYZERO_NAMESPACE } },
       options,
     );
     const inside = { ...options, dependsOn: [namespace] };
-    const accounts = ["operator", "git-reader"].map(
-      (name) =>
+    const accounts = [OPERATOR, GIT_READER].map(
+      ({ serviceAccount: { namespace, name } }) =>
         new KubernetesObject(
           `service-account-${name}`,
           {
             apiVersion: "v1",
             kind: "ServiceAccount",
-            metadata: { name, namespace: NAMESPACE },
+            metadata: { name, namespace },
             automountServiceAccountToken: false,
           },
           inside,
         ),
     );
-    const { role, roleBinding } = identityBrokerAccess(NAMESPACE, ["git-reader"]);
+    const { role, roleBinding } = identityBrokerAccess(DAYZERO_NAMESPACE, [GIT_READER.serviceAccount.name]);
     return [
       namespace,
       ...accounts,

@@ -2,6 +2,7 @@ import { all, type Input, interpolate, type Output, output } from "@pulumi/pulum
 import { ComponentResource, type ComponentResourceOptions, type Resource } from "@pulumi/pulumi/resource.js";
 import type { GitServerConfiguration } from "../daemons/git/GitServerConfiguration.ts";
 import type { RenewerConfiguration } from "../daemons/renewer/RenewerConfiguration.ts";
+import type { PortName } from "../machine/StackLayout.ts";
 import type { RepositoryKind } from "../manifests/argocd/repositoryNeeds.ts";
 import { gitReaderAccess } from "../manifests/gitReaderAccess.ts";
 import { GIT_READER } from "../manifests/vault/trustNames.ts";
@@ -18,7 +19,7 @@ export interface GitAccessArgs {
   readonly branch?: string | undefined;
   readonly path?: string | undefined;
   readonly cluster: {
-    readonly ports: Input<Record<string, number>>;
+    readonly ports: Input<Pick<Record<PortName, number>, "git">>;
     /** URL of the API server. */
     readonly server: Input<string>;
     readonly provider: KubernetesProvider;
@@ -58,7 +59,7 @@ export class GitAccess extends ComponentResource {
     super("dayzero:components:GitAccess", name, {}, options);
     const parent = { parent: this };
     const { cluster, vault, trust, controllerNamespace: namespace, application } = args;
-    const port = output(cluster.ports).apply((ports) => ports.git ?? 0);
+    const port = output(cluster.ports).apply((ports) => ports.git);
     const url = interpolate`https://127.0.0.1:${port}/${args.repository}.git`;
     const certificate = cluster.platform.certificateDigests.apply((digests) => digests.git ?? "");
 

@@ -1,4 +1,4 @@
-import { all } from "@pulumi/pulumi/output.js";
+import { all, type Output } from "@pulumi/pulumi/output.js";
 import { ComponentResource, type ComponentResourceOptions, type Resource } from "@pulumi/pulumi/resource.js";
 import { argocdSettings } from "../manifests/argocd/argocdSettings.ts";
 import { CONTROLLER_ENVIRONMENT, controllerArguments } from "../manifests/argocd/controllerArguments.ts";
@@ -24,6 +24,12 @@ export interface GitOpsControllerArgs {
   readonly definitions: readonly string[];
 }
 
+interface Cache {
+  readonly server: Process;
+  /** Tells one drawing of its password from another. */
+  readonly password: Output<string>;
+}
+
 /** Argo CD as processes of this machine: cache, repo server and application controller, the last under its own identity. */
 export class GitOpsController extends ComponentResource {
   /** What must be there before an Application is reconciled. */
@@ -37,7 +43,7 @@ export class GitOpsController extends ComponentResource {
     const objects = this.#objects(name, cluster, definitions);
     const redis = this.#redis(name, cluster);
     const repoServer = this.#repoServer(name, cluster, redis);
-    const controller = this.#controller(name, cluster, [...objects.all, redis, repoServer], objects.settings);
+    const controller = this.#controller(name, cluster, redis, [...objects.all, repoServer], objects.settings);
 
     this.stored = objects.all;
     this.ready = [controller];
@@ -67,7 +73,7 @@ export class GitOpsController extends ComponentResource {
     return { all: [definitions, home, ...access], settings: JSON.stringify(settings) };
   }
 
-  #redis(name: string, cluster: Cluster): Process {
+  #redis(name: string, cluster: Cluster): Cache {
     const parent = { parent: this };
     const password = new SecretFile(
       `${name}-redis-password`,
@@ -88,20 +94,21 @@ export class GitOpsController extends ComponentResource {
       },
       { ...parent, dependsOn: [password] },
     );
-    return new Process(
+    const server = new Process(
       `${name}-redis`,
       {
         name: "redis",
         tool: "redis-server",
         args: ["etc/redis.conf"],
         ready: { kind: "tcp", port: cluster.ports.apply((ports) => ports.redis) },
-        triggers: [password.templateDigest, configuration.templateDigest],
+        triggers: [configuration.drawn],
       },
       { ...parent, dependsOn: [configuration] },
     );
+    return { server, password: password.drawn };
   }
 
-  #repoServer(name: string, cluster: Cluster, redis: Process): Process {
+  #repoServer(name: string, cluster: Cluster, redis: Cache): Process {
     const parent = { parent: this };
     // Argo CD reads it at each fetch, by the host name of the repository.
     const trust = new File(
@@ -134,13 +141,16 @@ export class GitOpsController extends ComponentResource {
           kind: "http",
           url: cluster.ports.apply((ports) => `http://127.0.0.1:${ports["argocd-repo-server-metrics"]}/healthz`),
         },
-        triggers: cluster.platform.certificateDigests.apply((digests) => [digests["repo-server"] ?? ""]),
+        triggers: [
+          cluster.platform.certificateDigests.apply((digests) => digests["repo-server"] ?? ""),
+          redis.password,
+        ],
       },
-      { ...parent, dependsOn: [redis, trust] },
+      { ...parent, dependsOn: [redis.server, trust] },
     );
   }
 
-  #controller(name: string, cluster: Cluster, dependsOn: Resource[], settings: string): Process {
+  #controller(name: string, cluster: Cluster, redis: Cache, dependsOn: Resource[], settings: string): Process {
     const parent = { parent: this };
     const kubeconfig = new File(
       `${name}-kubeconfig`,
@@ -184,9 +194,9 @@ export class GitOpsController extends ComponentResource {
           url: cluster.ports.apply((ports) => `http://127.0.0.1:${ports["argocd-controller-metrics"]}/healthz`),
         },
         // Its settings, the repo server's authority and its kubeconfig are read once, at the start.
-        triggers: [settings, trust.digest, kubeconfig.digest, cluster.generation],
+        triggers: [settings, trust.digest, kubeconfig.digest, cluster.generation, redis.password],
       },
-      { ...parent, dependsOn },
+      { ...parent, dependsOn: [...dependsOn, redis.server] },
     );
   }
 }

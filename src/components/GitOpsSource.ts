@@ -6,7 +6,7 @@ import { destinationNamespaces } from "../manifests/argocd/controllerIdentity.ts
 import { clusterRoles, destinationRoleName, destinationRoles } from "../manifests/argocd/destinationRoles.ts";
 import type { Manifest } from "../manifests/argocd/Manifest.ts";
 import { type RepositoryKind, type RepositoryNeeds, repositoryNeeds } from "../manifests/argocd/repositoryNeeds.ts";
-import { rootApplication } from "../manifests/argocd/rootApplication.ts";
+import { rootApplication, rootApplicationReference } from "../manifests/argocd/rootApplication.ts";
 import { KubernetesObject, type KubernetesProvider } from "../resources/kubernetes/KubernetesObject.ts";
 import type { GitOpsController } from "./GitOpsController.ts";
 
@@ -88,8 +88,8 @@ export class GitOpsSource extends ComponentResource {
     const root = new KubernetesObject(
       `${name}-application`,
       {
-        apiVersion: "argoproj.io/v1alpha1",
-        kind: "Application",
+        apiVersion: rootApplicationReference.apiVersion,
+        kind: rootApplicationReference.kind,
         metadata: application.apply(({ metadata }) => metadata),
         spec: application.apply(({ spec }) => spec),
       },

@@ -1,13 +1,17 @@
 import { userInfo } from "node:os";
 import { all, type Input, interpolate, type Output, output } from "@pulumi/pulumi/output.js";
 import { ComponentResource, type ComponentResourceOptions } from "@pulumi/pulumi/resource.js";
+import type { PortName } from "../machine/StackLayout.ts";
 import { serverConfiguration } from "../manifests/vault/serverConfiguration.ts";
 import { type Authority, File, Process } from "../resources/local/index.ts";
 import { Initialization, Storage } from "../resources/vault/index.ts";
 
 export interface VaultArgs {
   /** What Vault needs of the machine; not the control plane, so both start side by side. */
-  readonly cluster: { readonly ports: Input<Record<string, number>>; readonly platform: Authority };
+  readonly cluster: {
+    readonly ports: Input<Pick<Record<PortName, number>, "vault" | "vault-cluster">>;
+    readonly platform: Authority;
+  };
   /** age recipients of the unseal shares; none: a local identity is made. */
   readonly recipients: readonly string[];
   readonly shares: number;
@@ -23,8 +27,8 @@ export class Vault extends ComponentResource {
   constructor(name: string, { cluster, recipients, shares, threshold }: VaultArgs, options?: ComponentResourceOptions) {
     super("dayzero:components:Vault", name, {}, options);
     const parent = { parent: this };
-    const port = output(cluster.ports).apply((ports) => portOf(ports, "vault"));
-    const clusterPort = output(cluster.ports).apply((ports) => portOf(ports, "vault-cluster"));
+    const port = output(cluster.ports).apply((ports) => ports.vault);
+    const clusterPort = output(cluster.ports).apply((ports) => ports["vault-cluster"]);
     const address = interpolate`https://127.0.0.1:${port}`;
     const certificate = cluster.platform.certificateDigests.apply((digests) => digests.vault ?? "");
 
@@ -63,10 +67,4 @@ export class Vault extends ComponentResource {
     this.initialized = initialization.initialized;
     this.registerOutputs({ address: this.address, initialized: this.initialized });
   }
-}
-
-function portOf(ports: Record<string, number>, name: string): number {
-  const port = ports[name];
-  if (port === undefined) throw new Error(`the stack has no port named ${name}`);
-  return port;
 }

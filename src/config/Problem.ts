@@ -5,12 +5,16 @@ export interface Problem {
   /** As the user would write it: `config.dayzero:vault.recipients[1]`, or a flag: `--branch`. */
   readonly path: string;
   readonly message: string;
-  readonly seen: unknown;
+  /** Left out where nothing says what kind of value it is: whoever misspells a key may have put a secret there. */
+  readonly seen?: unknown;
 }
 
 /** One error for all problems, so that a person fixes them in one go. */
 export function problemsError(what: string, problems: readonly Problem[]): DayzeroError {
-  const lines = problems.map(({ path, message, seen }) => `${path}: ${message}, got ${showValue(seen)}`);
+  const lines = problems.map((problem) => {
+    const seen = "seen" in problem ? `, got ${showValue(problem.seen)}` : "";
+    return `${problem.path}: ${problem.message}${seen}`;
+  });
   const message =
     lines.length === 1 ? `${what}: ${lines[0]}` : `${what}: ${lines.length} problems\n  ${lines.join("\n  ")}`;
   return new DayzeroError("STACK_INVALID", message, {

@@ -1,6 +1,6 @@
 import { isAbsolute, resolve } from "node:path";
 import { type Problem, problemsError } from "./Problem.ts";
-import { checkName, checkRepository, checkVault } from "./stackRules.ts";
+import { checkName, checkRepository, checkVault, mostSharesOfOne } from "./stackRules.ts";
 import { parseStackFile } from "./stackSchema.ts";
 
 export interface RepositorySpec {
@@ -53,7 +53,7 @@ export interface StackSources {
 /** Name of the repository that a stack gets when nobody names one. */
 const SCAFFOLD = "fleet";
 
-/** Schema, then defaults, then rules. Throws `STACK_INVALID` with every problem, its path and the value seen. */
+/** Schema, then defaults, then rules. Throws `STACK_INVALID` with every problem, its path and the value seen (not of unknown keys). */
 export function parseStackSpec(sources: StackSources): StackSpec {
   const { values, foreign, problems } = parseStackFile(sources.file);
   const { flags } = sources;
@@ -82,7 +82,7 @@ export function parseStackSpec(sources: StackSources): StackSpec {
   const vault: VaultSpec = {
     recipients,
     shares,
-    threshold: vaultFile.threshold ?? (shares === 1 ? 1 : Math.floor(shares / 2) + 1),
+    threshold: vaultFile.threshold ?? usualThreshold(shares, recipients),
   };
 
   const found: Problem[] = [
@@ -96,6 +96,12 @@ export function parseStackSpec(sources: StackSources): StackSpec {
   ];
   if (found.length > 0) throw problemsError(`cannot use stack ${JSON.stringify(sources.stack)}`, found);
   return { stack: sources.stack, program, repository, vault, foreign };
+}
+
+/** A majority, and more than one of several people holds. */
+function usualThreshold(shares: number, recipients: readonly string[]): number {
+  const alone = recipients.length > 1 ? mostSharesOfOne({ shares, recipients }) : 0;
+  return Math.min(shares, Math.max(shares === 1 ? 1 : Math.floor(shares / 2) + 1, alone + 1));
 }
 
 /** The spec as the program reads it: `new Config("dayzero").requireObject("repository")`, `"vault"`. */

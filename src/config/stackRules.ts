@@ -29,16 +29,14 @@ export function checkRepository(spec: RepositorySpec, at: (field: "source" | "br
     if (wrong !== undefined) problem("source", wrong);
   }
   if (spec.branch !== undefined && !isBranchName(spec.branch)) problem("branch", "expected the name of a branch");
-  if (
-    spec.path.startsWith("/") ||
-    hasControl(spec.path) ||
-    spec.path.includes("\\") ||
-    spec.path.split("/").includes("..") ||
-    spec.path === ""
-  ) {
-    problem("path", "expected a folder inside the repository");
-  }
+  if (!isInnerFolder(spec.path)) problem("path", "expected a folder inside the repository");
   return problems;
+}
+
+/** Whether a path stays inside a repository, as Argo CD takes it. */
+export function isInnerFolder(path: string): boolean {
+  if (path === "" || path.startsWith("/") || path.includes("\\") || hasControl(path)) return false;
+  return !path.split("/").includes("..");
 }
 
 export function checkVault(spec: VaultSpec): Problem[] {
@@ -67,12 +65,23 @@ export function checkVault(spec: VaultSpec): Problem[] {
     });
   } else if (spec.shares > 1 && spec.threshold < 2) {
     problems.push({ path: at("threshold"), message: "expected at least 2 of several shares", seen: spec.threshold });
+  } else if (spec.recipients.length > 1 && spec.threshold <= mostSharesOfOne(spec)) {
+    problems.push({
+      path: at("threshold"),
+      message: `expected more than the ${mostSharesOfOne(spec)} shares that one recipient holds`,
+      seen: spec.threshold,
+    });
   }
   return problems;
 }
 
+/** Share number i goes to recipient i modulo n. */
+export function mostSharesOfOne({ shares, recipients }: Pick<VaultSpec, "shares" | "recipients">): number {
+  return Math.ceil(shares / Math.max(1, recipients.length));
+}
+
 /** What is wrong with a Git source; undefined when nothing is. */
-function checkSource(source: string): string | undefined {
+export function checkSource(source: string): string | undefined {
   if (source === "" || hasControl(source) || source.startsWith("-")) return "expected a folder or a URL";
   // `ext::sh -c …` and its like run commands: gitremote-helpers(7).
   if (/^[\w+.-]+::/.test(source)) return "remote helpers are not used, expected a folder or a URL";
@@ -88,7 +97,7 @@ function checkSource(source: string): string | undefined {
 }
 
 /** git-check-ref-format(1), for one branch. */
-function isBranchName(name: string): boolean {
+export function isBranchName(name: string): boolean {
   if (name === "" || name === "@" || name.startsWith("-") || hasControl(name)) return false;
   if (/[ ~^:?*[\\]|\.\.|@\{|\/\/|\.$|^\/|\/$/.test(name)) return false;
   return name.split("/").every((part) => !part.startsWith(".") && !part.endsWith(".lock"));

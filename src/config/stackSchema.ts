@@ -43,7 +43,7 @@ export function parseStackFile(file: unknown): ParsedStackFile {
   if (!isRecord(file)) return failed({ path: "(file)", message: "expected a mapping", seen: file });
   const problems: Problem[] = [];
   for (const key of Object.keys(file)) {
-    if (!(PULUMI_KEYS as readonly string[]).includes(key)) problems.push(unknownKey("", key, file[key], PULUMI_KEYS));
+    if (!(PULUMI_KEYS as readonly string[]).includes(key)) problems.push(unknownKey("", key, PULUMI_KEYS));
   }
   const config = file.config ?? {};
   if (!isRecord(config)) return failed(...problems, { path: "config", message: "expected a mapping", seen: config });
@@ -57,7 +57,7 @@ export function parseStackFile(file: unknown): ParsedStackFile {
       if (text === undefined)
         problems.push({ path: `config.${key}`, message: "expected what JSON can hold", seen: value });
       else foreign[key] = text;
-    } else problems.push(unknownKey("config.", key, value, Object.keys(own.shape)));
+    } else problems.push(unknownKey("config.", key, Object.keys(own.shape)));
   }
   const parsed = own.safeParse(Object.fromEntries(ours));
   if (parsed.success) return { values: parsed.data, foreign, problems };
@@ -80,14 +80,11 @@ function configText(value: unknown): string | undefined {
 
 function explain(issue: z.core.$ZodIssue, config: Record<string, unknown>): Problem[] {
   const path = ["config", ...issue.path];
-  const seen = valueAt(config, issue.path);
   if (issue.code === "unrecognized_keys") {
     const known = knownKeys(issue.path);
-    return issue.keys.map((key) =>
-      unknownKey(`${showPath(path)}.`, key, isRecord(seen) ? seen[key] : undefined, known),
-    );
+    return issue.keys.map((key) => unknownKey(`${showPath(path)}.`, key, known));
   }
-  return [{ path: showPath(path), message: expectation(issue), seen }];
+  return [{ path: showPath(path), message: expectation(issue), seen: valueAt(config, issue.path) }];
 }
 
 function expectation(issue: z.core.$ZodIssue): string {
@@ -104,12 +101,11 @@ function knownKeys(path: readonly PropertyKey[]): string[] {
   return key === "dayzero:repository" ? Object.keys(repository.shape) : Object.keys(vault.shape);
 }
 
-function unknownKey(prefix: string, key: string, seen: unknown, known: readonly string[]): Problem {
+function unknownKey(prefix: string, key: string, known: readonly string[]): Problem {
   const nearest = nearestKey(key, known);
   return {
     path: `${prefix}${key}`,
     message: `unknown key${nearest ? `, did you mean "${nearest}"?` : `, known are ${known.join(", ")}`}`,
-    seen,
   };
 }
 

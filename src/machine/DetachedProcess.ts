@@ -1,5 +1,6 @@
-import { readdir, readFile, readlink, realpath } from "node:fs/promises";
-import { startOf } from "./FileLock.ts";
+import { readdir, readlink, realpath } from "node:fs/promises";
+import { bootId, parseStat, processStartTime, readStat } from "./processIdentity.ts";
+import { readIfThere } from "./readIfThere.ts";
 
 /** A server of this stack that runs on its own, as its pid file names it. */
 export interface DetachedProcess {
@@ -9,9 +10,6 @@ export interface DetachedProcess {
   /** Digest of what it was started as. */
   readonly digest: string;
 }
-
-/** When a process started, in a form only good for comparing; `undefined` when there is none, or it is a zombie. */
-export const processStartTime = startOf;
 
 /**
  * Whether it is still this very process: a pid that the system has since given to another one does not count, nor does a zombie.
@@ -27,17 +25,6 @@ export async function isAlive({ pid, startTime }: Pick<DetachedProcess, "pid" | 
   return read.some((thread) => thread !== undefined && !thread.ended);
 }
 
-async function readStat(file: string): Promise<{ startTime: string | undefined; ended: boolean } | undefined> {
-  const line = await readFile(file, "utf8").catch(() => undefined);
-  return line === undefined ? undefined : parseStat(line);
-}
-
-/** proc_pid_stat(5): field 2 is the command in parentheses and may hold anything, so fields count from its last parenthesis. */
-function parseStat(line: string): { startTime: string | undefined; ended: boolean } {
-  const fields = line.slice(line.lastIndexOf(")") + 2).split(" ");
-  return { startTime: fields[19], ended: /^[ZXx]$/.test(fields[0] ?? "") };
-}
-
 /**
  * The process that a pid file names, if it is alive and ours; `undefined` otherwise.
  *
@@ -45,15 +32,12 @@ function parseStat(line: string): { startTime: string | undefined; ended: boolea
  * keeps a copied state folder from laying hands on the processes of the original.
  */
 export async function findDetached(pidFile: string, directory: string): Promise<DetachedProcess | undefined> {
-  const text = await readFile(pidFile, "utf8").catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return undefined;
-    throw error;
-  });
+  const text = await readIfThere(pidFile);
   const recorded = text === undefined ? undefined : parsePidFile(text);
   if (recorded === undefined) return undefined;
   const { boot, ...process } = recorded;
   if (boot !== (await bootId()) || !(await isAlive(process))) return undefined;
-  return (await worksBelow(process.pid, directory)) ? process : undefined;
+  return (await worksBelow(process, directory)) ? process : undefined;
 }
 
 /**
@@ -67,19 +51,16 @@ function parsePidFile(text: string): (DetachedProcess & { boot: string }) | unde
   return { pid: Number(pid), digest, boot: boot.trim(), startTime };
 }
 
-/** Start times count from boot on Linux and would repeat after the next one. */
-async function bootId(): Promise<string> {
-  return (await readFile("/proc/sys/kernel/random/boot_id", "utf8").catch(() => "")).trim();
-}
-
-async function worksBelow(pid: number, directory: string): Promise<boolean> {
+async function worksBelow(found: DetachedProcess, directory: string): Promise<boolean> {
   if (process.platform !== "linux") return true;
   const top = await realpath(directory);
   try {
-    const folder = await readlink(`/proc/${pid}/cwd`);
+    const folder = await readlink(`/proc/${found.pid}/cwd`);
     return folder === top || folder.startsWith(`${top}/`);
   } catch (error) {
     // A program with capabilities of its own hides its folder; pid, start time and boot have told already.
-    return (error as NodeJS.ErrnoException).code === "EACCES";
+    const { code } = error as NodeJS.ErrnoException;
+    // One that was killed has no folder any more while its last threads end, and still listens until they have.
+    return code === "EACCES" || (code === "ENOENT" && isAlive(found));
   }
 }

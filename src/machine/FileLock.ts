@@ -1,22 +1,17 @@
-import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { link, mkdir, readdir, readFile, readlink, rename, rm, unlink, writeFile } from "node:fs/promises";
-import { hostname } from "node:os";
+import { link, mkdir, readdir, rename, rm, unlink, writeFile } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { promisify } from "node:util";
+import { type MachineIdentity, machineIdentity, processExists, processStartTime } from "./processIdentity.ts";
+import { readIfThere } from "./readIfThere.ts";
 
 /** Who holds a lock: enough to tell a living holder from a dead one whose pid was given to another process. */
-export interface LockHolder {
+export interface LockHolder extends MachineIdentity {
   /** Differs for every acquisition, also by the same process. */
   token: string;
   pid: number;
   /** When the process started: /proc/PID/stat field 22 (proc(5)) on Linux, `ps -o lstart=` elsewhere. */
   started: string;
-  host: string;
-  /** Linux boot id and pid namespace; "" where there is none. */
-  boot: string;
-  namespace: string;
 }
 
 export interface AcquireOptions {
@@ -68,11 +63,6 @@ export class FileLock {
   static async tryAcquire(options: { path: string }): Promise<FileLock | undefined> {
     const result = await attempt(options.path);
     return "lock" in result ? result.lock : undefined;
-  }
-
-  /** Who holds the lock at `path` now, alive or not; undefined when it is free. */
-  static holderOf(path: string): Promise<LockHolder | undefined> {
-    return readHolder(path);
   }
 
   /** Gives the lock back; harmless when called twice. */
@@ -147,56 +137,25 @@ async function sweep(path: string): Promise<void> {
 
 async function readHolder(path: string): Promise<LockHolder | undefined> {
   try {
-    return JSON.parse(await readFile(path, "utf8")) as LockHolder;
-  } catch (error) {
-    if (codeOf(error) === "ENOENT") return undefined;
-    throw new Error(`cannot read lock ${path}`, { cause: error });
+    const text = await readIfThere(path);
+    return text === undefined ? undefined : (JSON.parse(text) as LockHolder);
+  } catch (cause) {
+    throw new Error(`cannot read lock ${path}`, { cause });
   }
 }
 
 async function ourselves(): Promise<LockHolder> {
-  const started = await startOf(process.pid);
+  const started = await processStartTime(process.pid);
   if (started === undefined) throw new Error("cannot tell when this process started");
-  return { token: randomBytes(8).toString("hex"), pid: process.pid, started, ...(await machine()) };
+  return { token: randomBytes(8).toString("hex"), pid: process.pid, started, ...(await machineIdentity()) };
 }
 
 async function isAlive(holder: LockHolder): Promise<boolean> {
-  const here = await machine();
+  const here = await machineIdentity();
   if (holder.host === here.host && holder.boot !== here.boot) return false;
   if (holder.boot !== here.boot || holder.namespace !== here.namespace) return true;
   if (here.boot === "" && holder.host !== here.host) return true;
-  return processExists(holder.pid) && (await startOf(holder.pid)) === holder.started;
-}
-
-async function machine(): Promise<Pick<LockHolder, "host" | "boot" | "namespace">> {
-  const [boot, namespace] = await Promise.all([
-    readFile("/proc/sys/kernel/random/boot_id", "utf8").catch(() => ""),
-    readlink("/proc/self/ns/pid").catch(() => ""),
-  ]);
-  return { host: hostname(), boot: boot.trim(), namespace };
-}
-
-function processExists(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return codeOf(error) === "EPERM";
-  }
-}
-
-/** When a process started, in a form only good for comparing; undefined when there is none, or it is a zombie. */
-export async function startOf(pid: number): Promise<string | undefined> {
-  if (process.platform === "linux") {
-    const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => undefined);
-    // Field 2 is the command in parentheses and may hold anything; count from its last parenthesis (proc(5)).
-    const fields = stat?.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return fields === undefined || /^[ZXx]$/.test(fields[0] ?? "") ? undefined : fields[19];
-  }
-  const ps = promisify(execFile)("ps", ["-o", "lstart=", "-p", String(pid)], {
-    env: { LC_ALL: "C", TZ: "UTC", PATH: "/bin:/usr/bin" },
-  });
-  return ps.then(({ stdout }) => stdout.trim() || undefined).catch(() => undefined);
+  return processExists(holder.pid) && (await processStartTime(holder.pid)) === holder.started;
 }
 
 function codeOf(error: unknown): string | undefined {

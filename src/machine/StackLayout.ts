@@ -73,6 +73,11 @@ export class StackLayout {
     return this.run("identity.sock");
   }
 
+  /** Socket of the renewer: where the post-receive hook and `dayzero status` find it. */
+  get renewerSocket(): string {
+    return this.run("renewer.sock");
+  }
+
   /** Marks of the files that the stack's program declares; a mark outlives a crash between it and its file. */
   owned(kind: string): string {
     return join(this.directory, "owned", kind);

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { DayzeroError } from "../config/DayzeroError.ts";
 import { type DetachedProcess, isAlive } from "./DetachedProcess.ts";
 
 const POLL_MS = 20;
@@ -16,7 +17,11 @@ export async function stopProcess(
   send(target.pid, "SIGTERM");
   if (!(await ended(target, options.graceMs, options.signal))) {
     if (await isAlive(target)) send(-target.pid, "SIGKILL");
-    if (!(await ended(target, 5_000, options.signal))) throw new Error(`process ${target.pid} does not end`);
+    if (!(await ended(target, 5_000, options.signal))) {
+      throw new DayzeroError("PROCESS_STUCK", `cannot end process ${target.pid}: it outlives SIGKILL`, {
+        hint: "it waits for the system, often for a disk or a network file system: see that that answers, then run it again",
+      });
+    }
   }
   // A process group keeps its number while it has members, so this cannot reach a stranger.
   send(-target.pid, "SIGKILL");

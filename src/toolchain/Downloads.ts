@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
 import { createReadStream, createWriteStream } from "node:fs";
-import { copyFile, mkdir, rm, stat } from "node:fs/promises";
+import { copyFile, mkdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { DayzeroError } from "../config/DayzeroError.ts";
 import type { ReleaseFile } from "./ToolchainLock.ts";
-import { mirrorName } from "./ToolchainLock.ts";
+import { isTrustedTransport, lastPart, mirrorName } from "./ToolchainLock.ts";
 
 export interface DownloadsOptions {
   /** Where partial downloads are kept, so that the next run goes on where this one ended. */
@@ -37,24 +37,21 @@ export class Downloads {
   /** The verified file's path, from its publisher. */
   async release(file: ReleaseFile): Promise<string> {
     const digest =
-      file.sha256 ?? digestIn(await this.#text(required(file.checksums)), basename(file.url), required(file.checksums));
+      file.sha256 ?? digestIn(await this.#text(required(file.checksums)), lastPart(file.url), required(file.checksums));
     return this.#verified(file.url, mirrorName(file), digest);
   }
 
   /**
    * The verified file's path, from the mirror: a folder or a URL that holds files by mirrorName(). A pinned digest is
-   * enforced here as well; a file without one needs `<file>.sha256` beside it, and is then as good as the mirror's keeper.
+   * enforced here as well; a file without one needs `<file>.sha256` beside it, and is then as good as the mirror's keeper. From
+   * a URL such a digest is only taken over HTTPS, or from this machine.
    */
   async mirrored(file: ReleaseFile): Promise<string> {
     const mirror = required(this.#options.mirror);
     const name = mirrorName(file);
     if (/^https?:\/\//.test(mirror)) {
       const url = new URL(encodeURIComponent(name), mirror.endsWith("/") ? mirror : `${mirror}/`).href;
-      return this.#verified(
-        url,
-        name,
-        file.sha256 ?? digestIn(await this.#text(`${url}.sha256`), name, `${url}.sha256`),
-      );
+      return this.#verified(url, name, file.sha256 ?? (await this.#mirroredDigest(`${url}.sha256`, name)));
     }
     const source = join(mirror, name);
     const digest = file.sha256 ?? digestIn(await readText(`${source}.sha256`), name, `${source}.sha256`);
@@ -63,6 +60,17 @@ export class Downloads {
       throw failed(source, "not in the mirror folder", cause);
     });
     return this.#accept(source, target, digest, await sha256Of(target));
+  }
+
+  async #mirroredDigest(url: string, name: string): Promise<string> {
+    if (isTrustedTransport(url)) return digestIn(await this.#text(url), name, url);
+    throw new DayzeroError(
+      "DOWNLOAD_FAILED",
+      `cannot trust ${url}: plain HTTP would bring the file and its digest alike`,
+      {
+        hint: "name the mirror by an https URL or as a folder",
+      },
+    );
   }
 
   async #target(digest: string, name: string): Promise<string> {
@@ -191,11 +199,9 @@ export async function sha256Of(path: string): Promise<string> {
 }
 
 function readText(path: string): Promise<string> {
-  return import("node:fs/promises").then(({ readFile }) =>
-    readFile(path, "utf8").catch((cause: unknown) => {
-      throw failed(path, "not in the mirror folder", cause);
-    }),
-  );
+  return readFile(path, "utf8").catch((cause: unknown) => {
+    throw failed(path, "not in the mirror folder", cause);
+  });
 }
 
 function sizeOf(path: string): Promise<number> {
@@ -203,10 +209,6 @@ function sizeOf(path: string): Promise<number> {
     ({ size }) => size,
     () => 0,
   );
-}
-
-function basename(url: string): string {
-  return decodeURIComponent(new URL(url).pathname.split("/").at(-1) ?? "");
 }
 
 function failed(what: string, why: string, cause?: unknown): DayzeroError {

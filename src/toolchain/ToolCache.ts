@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { chmod, lstat, mkdir, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { exists } from "../machine/exists.ts";
 
 /**
  * The folders below `<cacheDir>`: `tools/<name>/<version>-<digest>/<name>` is a finished tool and appears by one rename;
@@ -98,7 +99,7 @@ export class ToolCache {
 
   /**
    * Drops Go's caches and the downloads once nothing is outstanding: gigabytes that nothing needs any more. Only under the lock.
-   * (The module cache is writable, see goEnvironment(), else it could not be removed.) A build that outlived its killed parent may
+   * (The module cache is writable, see GoToolchain, else it could not be removed.) A build that outlived its killed parent may
    * still write there: what cannot be removed now is removed next time.
    */
   async dropBuildCaches(): Promise<void> {
@@ -106,11 +107,4 @@ export class ToolCache {
     await rm(join(this.directory, "go"), options).catch(() => undefined);
     await rm(this.downloads, options).catch(() => undefined);
   }
-}
-
-function exists(path: string): Promise<boolean> {
-  return lstat(path).then(
-    () => true,
-    () => false,
-  );
 }

@@ -20,15 +20,16 @@ const version = z.string().optional();
 /**
  * One file of a release. It is trusted for one of two reasons, never for none:
  * - `sha256`: *pinned*. The digest is in this lock, so a release that changes afterwards is refused, whoever changed it.
- * - `checksums`: *publisher-asserted*. The digest is read from the publisher's own file over HTTPS at download time. It detects
- *   damage and a tampered mirror of the file alone, not a publisher (or its host) that replaces both.
+ * - `checksums`: *publisher-asserted*. The digest is read from the publisher's own file over HTTPS at download time (plain HTTP
+ *   only from this machine itself, see {@link isTrustedTransport}). It detects damage and a tampered mirror of the file alone, not
+ *   a publisher (or its host) that replaces both.
  * `member` is the path inside a tar archive; without it the file itself is the tool. `mirror` is its name on a mirror.
  */
 const releaseFile = z
   .strictObject({
     url: z.url({ protocol: /^https?$/ }),
     sha256: sha256.optional(),
-    checksums: z.url({ protocol: /^https?$/ }).optional(),
+    checksums: z.url().refine(isTrustedTransport, "is not an https URL").optional(),
     member: relative.optional(),
     mirror: name.optional(),
   })
@@ -154,7 +155,19 @@ export function pinDigest(one: Pin, platform: Platform): string {
 
 /** What a mirror calls the file: `mirror`, or the last part of the URL. */
 export function mirrorName(file: ReleaseFile): string {
-  return file.mirror ?? decodeURIComponent(new URL(file.url).pathname.split("/").at(-1) ?? "");
+  return file.mirror ?? lastPart(file.url);
+}
+
+/** What a URL calls the file that it leads to. */
+export function lastPart(url: string): string {
+  return decodeURIComponent(new URL(url).pathname.split("/").at(-1) ?? "");
+}
+
+/** Whether nobody on the way can change what is read from there: HTTPS, or this machine by its address (a server of one's own). */
+export function isTrustedTransport(url: string): boolean {
+  if (!URL.canParse(url)) return false;
+  const { protocol, hostname } = new URL(url);
+  return protocol === "https:" || (protocol === "http:" && ["127.0.0.1", "[::1]"].includes(hostname));
 }
 
 function isPattern(text: string): boolean {

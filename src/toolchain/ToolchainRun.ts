@@ -1,4 +1,4 @@
-import { copyFile } from "node:fs/promises";
+import { chmod, copyFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DayzeroError } from "../config/DayzeroError.ts";
 import { Downloads } from "./Downloads.ts";
@@ -118,7 +118,6 @@ export class ToolchainRun {
     const path = await this.#cache.make(pin.name, attempt.directory, async (draft) => {
       await fill(draft);
       if (pin.probe === undefined) return;
-      const { chmod } = await import("node:fs/promises");
       await chmod(draft, 0o755);
       const told = await versionOf(pin, draft, this.#options.environment);
       if (told === attempt.version) return;

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -117,6 +117,10 @@ describe("up from nothing", () => {
       });
       expect(deployments).toHaveLength(2);
     }
+  });
+
+  test("leaves the home of its processes empty", async () => {
+    expect(await readdir(layout.home, { recursive: true })).toEqual([]);
   });
 
   test("keeps no root token: none is left, sealed or not", async () => {

@@ -1,6 +1,6 @@
 // Stands for the hidden commands `dayzero serve` and `dayzero credential`: what the local room's tests start without the command line.
-import { adminCredential, certificateCredential, tokenCredential } from "../../src/daemons/execCredential.ts";
-import { serveIdentityBroker } from "../../src/daemons/identityBroker.ts";
+import { adminCredential, certificateCredential, tokenCredential } from "../../src/daemons/identity/execCredential.ts";
+import { serveIdentityBroker } from "../../src/daemons/identity/identityBroker.ts";
 
 const [command, kind, ...rest] = process.argv.slice(2);
 const directory = rest[rest.indexOf("--directory") + 1] ?? "";

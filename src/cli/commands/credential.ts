@@ -5,7 +5,7 @@ import {
   certificateCredential,
   type ExecCredential,
   tokenCredential,
-} from "../../daemons/execCredential.ts";
+} from "../../daemons/identity/execCredential.ts";
 import { EXIT } from "../exitCodes.ts";
 import type { Outcome, Run } from "../Run.ts";
 
@@ -16,6 +16,11 @@ export async function credential(
   subject: string | undefined,
   folder: string,
 ): Promise<Outcome> {
+  if (run.onTerminal) {
+    throw new DayzeroError("USAGE", "cannot show a credential on a terminal, which keeps what it shows", {
+      hint: "kubectl asks for it by itself: export KUBECONFIG as dayzero status tells",
+    });
+  }
   const directory = resolve(run.workingDirectory, folder);
   const json = await mint(kind, subject, directory);
   return { exitCode: EXIT.ok, json, text: `${JSON.stringify(json)}\n` };

@@ -1,10 +1,12 @@
-import { access, readdir, rm, rmdir } from "node:fs/promises";
+import { readdir, rm, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { DayzeroError } from "../../config/DayzeroError.ts";
+import { exists } from "../../machine/exists.ts";
 import { createContext } from "../createContext.ts";
 import { type Removal, removeState } from "../down/removeState.ts";
 import { stopProcesses } from "../down/stopProcesses.ts";
 import { EXIT } from "../exitCodes.ts";
+import { findGit } from "../findGit.ts";
 import { holdStack } from "../holdStack.ts";
 import { locateStack, type StackOptions } from "../loadStack.ts";
 import type { Outcome, Run } from "../Run.ts";
@@ -24,7 +26,9 @@ export async function down(run: Run, stack: string, options: DownOptions): Promi
     return report(stack, { removed: [], kept: there.map((name) => join(layout.directory, name)) });
   }
   if (options.yes !== true && !(await confirmed(run, `Stop stack ${stack} and remove ${layout.directory}?`))) {
-    throw new DayzeroError("NOT_CONFIRMED", `stack ${JSON.stringify(stack)} was left as it is`);
+    throw new DayzeroError("NOT_CONFIRMED", `stack ${JSON.stringify(stack)} was left as it is`, {
+      hint: "answer y, or say --yes, to remove it",
+    });
   }
   const lock = await holdStack(run, stack, options);
   try {
@@ -34,7 +38,7 @@ export async function down(run: Run, stack: string, options: DownOptions): Promi
       dryRun: false,
       signal: run.signal,
       program: run.program,
-      tools: undefined,
+      tools: new Map([["git", await findGit(run)]]),
       narrate: (message) => run.narrator.tell({ kind: "note", message }),
     });
     try {
@@ -87,11 +91,4 @@ async function phase<Result>(
   } finally {
     run.narrator.tell({ kind: "phase-finished", phase: name, ms: performance.now() - since, ok });
   }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

@@ -4,9 +4,9 @@ import { EXIT } from "../exitCodes.ts";
 import type { Outcome, Run } from "../Run.ts";
 
 const PARTS = {
-  git: async () => (await import("../../daemons/gitServer.ts")).serveGit,
-  "identity-broker": async () => (await import("../../daemons/identityBroker.ts")).serveIdentityBroker,
-  renewer: async () => (await import("../../daemons/renewer.ts")).serveRenewer,
+  git: async () => (await import("../../daemons/git/gitServer.ts")).serveGit,
+  "identity-broker": async () => (await import("../../daemons/identity/identityBroker.ts")).serveIdentityBroker,
+  renewer: async () => (await import("../../daemons/renewer/renewer.ts")).serveRenewer,
 } as const;
 
 /** `dayzero serve <part>`: what keeps running after `up`; ends on SIGTERM. Started by the stack, not by people. */

@@ -6,7 +6,8 @@ import { locateStack, type StackOptions } from "../loadStack.ts";
 import type { Outcome, Run } from "../Run.ts";
 import { stackMemoryFile } from "../StackMemory.ts";
 import { formatSurvey } from "../status/formatSurvey.ts";
-import { isHealthy, surveyStack } from "../status/surveyStack.ts";
+import { problemsOf } from "../status/problemsOf.ts";
+import { surveyStack } from "../status/surveyStack.ts";
 
 /** `dayzero status`: asks the live system, whatever of it is alive, and changes nothing. Exits 1 when the stack is not healthy. */
 export async function status(run: Run, stack: string, options: StackOptions): Promise<Outcome> {
@@ -27,17 +28,26 @@ export async function status(run: Run, stack: string, options: StackOptions): Pr
   });
   try {
     const survey = await surveyStack(layout, context);
-    const healthy = isHealthy(survey, context.now());
-    const { processes, credentials, ledger, application } = survey;
+    const problems = problemsOf(survey, context.now());
+    const healthy = problems.length === 0;
+    const { processes, credentials, ledger, unobservable, application } = survey;
     const text = formatSurvey(stack, survey, {
-      healthy,
+      problems,
       kubeconfig: layout.kubeconfig,
       now: context.now(),
       paint: run.paint,
     });
     return {
       exitCode: healthy ? EXIT.ok : EXIT.failed,
-      json: { healthy, revision: application?.revision ?? null, credentials, processes, ledger },
+      json: {
+        healthy,
+        revision: application?.revision ?? null,
+        problems,
+        credentials,
+        processes,
+        ledger,
+        unobservable,
+      },
       text: `${text}\n`,
     };
   } finally {

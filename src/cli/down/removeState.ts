@@ -1,5 +1,6 @@
-import { lstat, readdir, rm, rmdir } from "node:fs/promises";
+import { readdir, rm, rmdir } from "node:fs/promises";
 import { join, relative } from "node:path";
+import { exists } from "../../machine/exists.ts";
 import type { StackLayout } from "../../machine/StackLayout.ts";
 import { hasOwnCommits } from "../../resources/git/hasOwnCommits.ts";
 import { RENDER_PREFIX } from "../../resources/git/renderManifests.ts";
@@ -62,7 +63,7 @@ export async function removeState(
     for (const id of (await resource?.owned(context.stack, context)) ?? []) {
       if (type === REPOSITORY) {
         if (options.deleteRepository) await remove(relative(layout.directory, layout.repository(id)));
-        else if (await hasOwnCommits(layout, id)) {
+        else if (await hasOwnCommits(layout, id, context.tool("git"))) {
           kept.push(layout.repository(id));
           continue;
         }
@@ -104,11 +105,4 @@ async function pruneEmpty(folder: string, known: readonly string[]): Promise<str
 
 function relativeId(layout: StackLayout, id: string): string {
   return id.startsWith(layout.directory) ? relative(layout.directory, id) : id;
-}
-
-async function exists(path: string): Promise<boolean> {
-  return lstat(path).then(
-    () => true,
-    () => false,
-  );
 }

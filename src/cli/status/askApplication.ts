@@ -1,5 +1,4 @@
-import { ARGOCD_NAMESPACE } from "../../manifests/argocd/controllerIdentity.ts";
-import { ROOT_APPLICATION } from "../../manifests/argocd/rootApplication.ts";
+import { rootApplicationReference } from "../../manifests/argocd/rootApplication.ts";
 import type { Context } from "../../resources/Resource.ts";
 
 /** The root Application as Argo CD last judged it. */
@@ -21,13 +20,7 @@ interface Application {
 /** Undefined when there is no root Application yet; throws when the cluster does not answer. */
 export async function askApplication(context: Context): Promise<ApplicationStatus | undefined> {
   const kubernetes = await context.kubernetes();
-  const reference = {
-    apiVersion: "argoproj.io/v1alpha1",
-    kind: "Application",
-    namespace: ARGOCD_NAMESPACE,
-    name: ROOT_APPLICATION,
-  };
-  const application = await kubernetes.get<Application>(reference);
+  const application = await kubernetes.get<Application>(rootApplicationReference);
   if (application === undefined) return undefined;
   return {
     sync: application.status?.sync?.status ?? "Unknown",

@@ -8,18 +8,18 @@ import type { Survey } from "./surveyStack.ts";
 export function formatSurvey(
   stack: string,
   survey: Survey,
-  options: { healthy: boolean; kubeconfig: string; now: Date; paint: Paint },
+  options: { problems: readonly string[]; kubeconfig: string; now: Date; paint: Paint },
 ): string {
-  const { paint, now, healthy } = options;
+  const { paint, now, problems } = options;
   const { application } = survey;
-  const state = healthy ? paint("green", "healthy") : paint("red", "not healthy");
+  const state = problems.length === 0 ? paint("green", "healthy") : paint("red", "not healthy");
   const argo =
     application === undefined
       ? "no answer about the root Application"
       : `root Application is ${application.sync} and ${application.health}${application.revision ? ` at ${application.revision}` : ""}`;
   const lines = [
     `${paint("bold", `stack ${stack}`)}: ${state}`,
-    ...problemsOf(survey).map((problem) => `${paint("red", "!")} ${problem}`),
+    ...problems.map((problem) => `${paint("red", "!")} ${problem}`),
     `  controller  Argo CD, ${argo}`,
     `  kubectl     export KUBECONFIG=${options.kubeconfig}`,
     ...survey.repositories.flatMap((path) => [
@@ -46,6 +46,10 @@ export function formatSurvey(
     lines.push("", formatTable(["credential", "issuer", "expires", "next renewal"], rows));
   }
   if (survey.ledger.length > 0) lines.push("", formatLedger(survey.ledger, now));
+  if (survey.unobservable.length > 0) {
+    const names = survey.unobservable.map((type) => type.split(":").at(-1));
+    lines.push("", `could not look at: ${names.join(", ")}`);
+  }
   return lines.join("\n");
 }
 
@@ -58,20 +62,6 @@ export function formatLedger(ledger: readonly LedgerEntry[], now: Date): string 
     residual ? "residual" : "short-lived",
   ]);
   return formatTable(["ledger", "where", "expires", "kind"], rows);
-}
-
-/** What keeps a stack from being healthy, each with what to do. */
-function problemsOf({ processes, application }: Survey): string[] {
-  const dead = processes.filter(({ pid }) => pid === null).map(({ name }) => name);
-  const stuck = processes.filter(({ pid, healthy }) => pid !== null && !healthy).map(({ name }) => name);
-  return [
-    ...(dead.length > 0 ? [`not running: ${dead.join(", ")}; run dayzero up, it starts what is dead`] : []),
-    ...(stuck.length > 0 ? [`running and not ready: ${stuck.join(", ")}`] : []),
-    ...(processes.length === 0 ? ["nothing was started yet; run dayzero up"] : []),
-    ...(application !== undefined && application.health !== "Healthy"
-      ? [`the root Application is ${application.health}`]
-      : []),
-  ];
 }
 
 /** `in 6 min 20 s`, `12.0 s ago`, `never`. */

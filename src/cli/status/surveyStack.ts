@@ -1,15 +1,15 @@
-import { access, readdir } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { LedgerEntry } from "../../credentials/LedgerEntry.ts";
 import { findDetached } from "../../machine/DetachedProcess.ts";
+import { exists } from "../../machine/exists.ts";
+import { serverUrl } from "../../machine/readPorts.ts";
 import type { StackLayout } from "../../machine/StackLayout.ts";
 import type { RepositoryCredentialLive } from "../../resources/gitops/RepositoryCredentialResource.ts";
 import type { ProcessLive } from "../../resources/local/ProcessResource.ts";
 import type { Context } from "../../resources/Resource.ts";
 import { loadResource, resourceTypes } from "../../resources/registry.ts";
-import { vaultAddress } from "../vaultAddress.ts";
 import { type ApplicationStatus, askApplication } from "./askApplication.ts";
-import { askNextRenewal } from "./askNextRenewal.ts";
 import { within } from "./within.ts";
 
 /** Nothing is waited for longer than this: whatever does not answer counts as not there. */
@@ -17,6 +17,7 @@ const PATIENCE_MS = 5_000;
 
 const PROCESS = "dayzero:local:Process";
 const INITIALIZATION = "dayzero:vault:Initialization";
+const ROOT_TOKEN = "dayzero:vault:RootToken";
 const CREDENTIAL = "dayzero:gitops:RepositoryCredential";
 
 export interface ProcessStatus {
@@ -30,8 +31,8 @@ export interface CredentialStatus {
   readonly name: string;
   readonly issuer: string;
   readonly expiresAt: string;
-  /** When the renewer is going to replace it; null when that does not answer. */
-  readonly nextRenewal: string | null;
+  /** When it is due to be replaced. */
+  readonly nextRenewal: string;
 }
 
 /** What the live system says of a stack; the program is not run, and any part may be dead. */
@@ -40,15 +41,16 @@ export interface Survey {
   readonly application: ApplicationStatus | undefined;
   readonly credentials: readonly CredentialStatus[];
   readonly ledger: readonly LedgerEntry[];
+  /** Types of which not everything could be looked at: credentials that they hold are missing from the ledger. */
+  readonly unobservable: readonly string[];
   /** Bare repositories of the stack: where a person pushes to. */
   readonly repositories: readonly string[];
 }
 
 export async function surveyStack(layout: StackLayout, context: Context): Promise<Survey> {
-  const [found, application, nextRenewal, repositories] = await Promise.all([
+  const [{ found, unobservable }, application, repositories] = await Promise.all([
     findResources(layout, context),
     within(PATIENCE_MS, () => askApplication(context)),
-    within(PATIENCE_MS, () => askNextRenewal(layout)),
     findRepositories(layout),
   ]);
   const processes = await Promise.all(
@@ -60,10 +62,11 @@ export async function surveyStack(layout: StackLayout, context: Context): Promis
     application,
     credentials: found.flatMap(({ type, live }) => {
       if (type !== CREDENTIAL || live === undefined) return [];
-      const { secretName, issuer, expiresAt } = live as RepositoryCredentialLive;
-      return [{ name: secretName, issuer, expiresAt, nextRenewal: nextRenewal ?? null }];
+      const { secretName, issuer, expiresAt, nextRenewal } = live as RepositoryCredentialLive;
+      return [{ name: secretName, issuer, expiresAt, nextRenewal }];
     }),
     ledger: found.flatMap(({ ledger }) => ledger),
+    unobservable,
     repositories,
   };
 }
@@ -82,47 +85,44 @@ interface FoundResource {
   readonly ledger: readonly LedgerEntry[];
 }
 
-/** All that the registry's resources own, as it is live now. */
-async function findResources(layout: StackLayout, context: Context): Promise<FoundResource[]> {
+/** What processes and credentials there are by the resources of the registry, as it is live now. */
+async function findResources(
+  layout: StackLayout,
+  context: Context,
+): Promise<{ found: FoundResource[]; unobservable: string[] }> {
+  const unobservable = new Set<string>();
+  /** `undefined` for what fails or does not come in time, which is remembered. */
+  const observe = async <Value>(type: string, ask: () => Promise<Value>): Promise<Value | undefined> => {
+    const answer = await within(PATIENCE_MS, async () => ({ value: await ask() }));
+    if (answer === undefined) unobservable.add(type);
+    return answer?.value;
+  };
   const found = await Promise.all(
     resourceTypes.map(async (type) => {
       const resource = await loadResource(type);
-      if (resource === undefined) return [];
-      const owned =
-        type === INITIALIZATION ? () => initializedVault(layout) : () => resource.owned(context.stack, context);
-      const ids = (await within(PATIENCE_MS, owned)) ?? [];
+      if (resource?.ledger === undefined) return [];
+      const ids = await observe(type, async () => NOT_OWNED[type]?.(layout) ?? resource.owned(context.stack, context));
       return Promise.all(
-        ids.map(async (id): Promise<FoundResource> => {
-          const live: object | undefined = await within(PATIENCE_MS, () => resource.read(id, context));
+        (ids ?? []).map(async (id): Promise<FoundResource> => {
+          const live: object | undefined = await observe(type, () => resource.read(id, context));
           const ledger = live === undefined ? [] : (resource.ledger?.(id, live) ?? []);
           return { type, id, live, ledger };
         }),
       );
     }),
   );
-  return found.flat();
+  return { found: found.flat(), unobservable: [...unobservable].sort() };
 }
 
-/** A Vault is never dropped by a program that stops mentioning it, so it is not among what is owned: its shares tell. */
-async function initializedVault(layout: StackLayout): Promise<string[]> {
-  await access(layout.vault("shares.age.json"));
-  return [`${await vaultAddress(layout)} platform`];
-}
+/** Never dropped by a program that stops mentioning them, so they are not among what is owned: files tell of them. */
+const NOT_OWNED: Readonly<Record<string, (layout: StackLayout) => Promise<string[]>>> = {
+  [INITIALIZATION]: async (layout) =>
+    (await exists(layout.vault("shares.age.json"))) ? [`${await serverUrl(layout, "vault")} platform`] : [],
+  [ROOT_TOKEN]: async (layout) => ((await exists(layout.vault("root-token.age"))) ? ["initial"] : []),
+};
 
 async function findRepositories(layout: StackLayout): Promise<string[]> {
   const folder = join(layout.directory, "git");
   const names = await readdir(folder).catch(() => []);
   return names.filter((name) => name.endsWith(".git")).map((name) => join(folder, name));
-}
-
-/** Everything runs, Argo CD has reconciled the repository, and its credential is good. */
-export function isHealthy({ processes, application, credentials }: Survey, now: Date): boolean {
-  return (
-    processes.length > 0 &&
-    processes.every(({ healthy }) => healthy) &&
-    application?.sync === "Synced" &&
-    application.health === "Healthy" &&
-    credentials.length > 0 &&
-    credentials.every(({ expiresAt }) => Date.parse(expiresAt) > now.getTime())
-  );
 }

@@ -1,8 +1,7 @@
 import type { KubernetesClient, KubernetesReference } from "../../clients/KubernetesClient.ts";
 import { DayzeroError } from "../../config/DayzeroError.ts";
+import { REFRESH_ANNOTATION } from "../../manifests/argocd/refreshAnnotation.ts";
 
-/** Argo CD takes it off when it has taken the request up (pkg/apis/application/v1alpha1, AnnotationKeyRefresh). */
-const ANNOTATION = "argocd.argoproj.io/refresh";
 const LOOK_MS = 50;
 /** A controller that leaves the last request lying for so long is not running; it will look by itself when it is. */
 const PATIENCE_MS = 30_000;
@@ -46,7 +45,9 @@ export class Refresher {
         }
         // Whoever asked by now is served by this one; who asks while it is under way gets another.
         this.#isWanted = false;
-        await this.#client.mergePatch(this.#application, { metadata: { annotations: { [ANNOTATION]: "normal" } } });
+        await this.#client.mergePatch(this.#application, {
+          metadata: { annotations: { [REFRESH_ANNOTATION]: "normal" } },
+        });
       }
     } catch (error) {
       this.#onFailure(error);
@@ -55,7 +56,7 @@ export class Refresher {
 
   async #isPending(): Promise<boolean> {
     const found = await this.#client.get(this.#application);
-    if (found !== undefined) return found.metadata.annotations?.[ANNOTATION] !== undefined;
+    if (found !== undefined) return found.metadata.annotations?.[REFRESH_ANNOTATION] !== undefined;
     const { namespace, name } = this.#application;
     throw new DayzeroError("APPLICATION_MISSING", `cannot refresh Application ${namespace}/${name}: there is none`, {
       hint: "run `dayzero up`: it makes the Application again",

@@ -123,15 +123,8 @@ export class Deployment implements ProgramListener {
   contextFor(resource: ResourceEvent): Context {
     const { context, dryRun, emit } = this.#options;
     return {
-      stack: context.stack,
-      directory: context.directory,
+      ...context,
       dryRun,
-      signal: context.signal,
-      memory: context.memory,
-      now: () => context.now(),
-      tool: (tool) => context.tool(tool),
-      kubernetes: () => context.kubernetes(),
-      vault: () => context.vault(),
       narrate: (message) => {
         this.#phases.narrated(resource.urn, message);
         emit({ ...resource, ...this.#phases.of(resource.urn), kind: "narration", message });
@@ -187,7 +180,7 @@ export class Deployment implements ProgramListener {
       }
       const handler = await this.#handlerOf(registration);
       const inputs = decodeProperties(registration.properties);
-      const decision = await this.#decideAndApply(handler, inputs, resource);
+      const decision = await this.#decideAndApply(handler, inputs, resource, registration.protect);
       const { action, changes, id, live } = decision;
       this.registered.push({ urn, name, type, id, handler, protect: registration.protect });
       this.changes.push({ urn, name, type, action, changes });
@@ -222,7 +215,12 @@ export class Deployment implements ProgramListener {
     });
   }
 
-  async #decideAndApply(handler: AnyHandler, inputs: Properties, resource: ResourceEvent): Promise<Decision> {
+  async #decideAndApply(
+    handler: AnyHandler,
+    inputs: Properties,
+    resource: ResourceEvent,
+    protect: boolean,
+  ): Promise<Decision> {
     const { dryRun } = this.#options;
     const ctx = this.contextFor(resource);
     const parsed = handler.inputs.safeParse(inputs.values);
@@ -235,6 +233,7 @@ export class Deployment implements ProgramListener {
     const live = await readIfThere(handler, id, ctx, desired);
     const changes = handler.plan(live, desired);
     const action = actionOf(changes);
+    if (action === "replace" && protect) throw protectedFromReplace(id, changes);
     if (action === "same" || dryRun) return { action, changes, id, live };
     this.#options.providers.assertLease();
     return { action, changes, id, live: await handler.apply(changes, desired, ctx) };
@@ -313,6 +312,14 @@ function invalidInputs(issues: readonly { path: PropertyKey[]; message: string }
   const problems = issues.map(({ path, message }) => `${path.map(String).join(".") || "inputs"}: ${message}`);
   return new DayzeroError("INPUTS_INVALID", `its inputs are not valid: ${problems.join("; ")}`, {
     hint: "correct them in the program",
+  });
+}
+
+/** In a plan too: there is nothing else that `up` could do. */
+function protectedFromReplace(id: string, changes: readonly Change[]): DayzeroError {
+  const paths = changes.filter(({ action }) => action === "replace").map(({ path, after }) => path || (after ?? "it"));
+  return new DayzeroError("RESOURCE_PROTECTED", `"${id}" is protected, and must be replaced for ${paths.join(", ")}`, {
+    hint: "take the change back, or declare it with `protect: false` first",
   });
 }
 

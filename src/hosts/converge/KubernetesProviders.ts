@@ -1,5 +1,6 @@
 import type { KubernetesClient } from "../../clients/KubernetesClient.ts";
 import { DayzeroError } from "../../config/DayzeroError.ts";
+import type { KubernetesInventory } from "../../resources/kubernetes/KubernetesInventory.ts";
 import type { Context } from "../../resources/Resource.ts";
 import type { ResourceEvent } from "./ConvergeEvent.ts";
 import type { AnyHandler } from "./Handler.ts";
@@ -10,14 +11,18 @@ import type { StackLease } from "./StackLease.ts";
 interface Provider {
   /** Absent in a plan when there is no cluster yet. */
   readonly client: KubernetesClient | undefined;
-  /** One without and one with the mark of a protected object; both share the inventory. */
+  /** One without and one with the mark of a protected object. */
   readonly handlers: { readonly plain: AnyHandler; readonly protecting: AnyHandler };
 }
 
 /**
  * The program's Kubernetes providers, by URN: a client for each, and the handler of the objects that name it.
  *
- * With the first one of a run that writes comes the stack's Lease, which from then on fences every write of the run.
+ * Providers of one server are one cluster: their objects are in one inventory and of one handler type, so that none of them takes the
+ * others' objects for dropped ones. A server is known by its URL: two URLs are two clusters.
+ *
+ * With the first provider of a run that writes comes the stack's Lease. It is looked at before each resource is applied or removed, not
+ * at each request: one that was lost stops the next step, and `onLost` aborts those under way.
  */
 export class KubernetesProviders {
   readonly #dryRun: boolean;
@@ -25,6 +30,7 @@ export class KubernetesProviders {
   /** Called when the lease is lost. */
   readonly #onLost: (error: Error) => void;
   readonly #providers = new Map<string, Provider>();
+  readonly #inventories = new Map<string, KubernetesInventory>();
   #lease: Promise<StackLease> | undefined;
   #held: StackLease | undefined;
 
@@ -47,8 +53,10 @@ export class KubernetesProviders {
     const client = inputs.unknown.length > 0 ? undefined : await this.#connect(inputs.values, ctx);
     const { KubernetesHandler } = await import("../../resources/kubernetes/KubernetesHandler.ts");
     const { KubernetesInventory } = await import("../../resources/kubernetes/KubernetesInventory.ts");
-    const inventory = client && new KubernetesInventory(client, ctx.stack);
-    const handled = `kubernetes (${name})`;
+    const server = client?.server ?? name;
+    const inventory = client && (this.#inventories.get(server) ?? new KubernetesInventory(client, ctx.stack));
+    if (inventory !== undefined) this.#inventories.set(server, inventory);
+    const handled = `kubernetes (${server})`;
     const handlerWith = (protect: boolean): AnyHandler =>
       new KubernetesHandler({ type: handled, client, inventory, protect });
     this.#providers.set(urn, { client, handlers: { plain: handlerWith(false), protecting: handlerWith(true) } });
@@ -67,9 +75,8 @@ export class KubernetesProviders {
 
   /** One handler per cluster: for what the stack owns there. */
   all(): AnyHandler[] {
-    return [...this.#providers.values()]
-      .filter(({ client }) => client !== undefined)
-      .map(({ handlers }) => handlers.plain);
+    const connected = [...this.#providers.values()].filter(({ client }) => client !== undefined);
+    return [...new Map(connected.map(({ handlers: { plain } }) => [plain.type, plain])).values()];
   }
 
   /** Throws when the run has lost its lease: nothing may be written any more. */
@@ -86,7 +93,9 @@ export class KubernetesProviders {
 
   async #connect({ kubeconfig }: Record<string, unknown>, ctx: Context): Promise<KubernetesClient | undefined> {
     if (typeof kubeconfig !== "string") {
-      throw new DayzeroError("INPUTS_INVALID", "its inputs are not valid: kubeconfig: a path or YAML is required");
+      throw new DayzeroError("INPUTS_INVALID", "its inputs are not valid: kubeconfig: a path or YAML is required", {
+        hint: "give the Kubernetes provider a kubeconfig in the program",
+      });
     }
     const { loadKubeconfig } = await import("../../clients/Kubeconfig.ts");
     let client: KubernetesClient;

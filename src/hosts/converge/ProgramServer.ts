@@ -1,5 +1,5 @@
-import { mkdirSync, readdirSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { mkdirSync, readdirSync, rmdirSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
 import grpc from "@grpc/grpc-js";
 import engineService from "@pulumi/pulumi/proto/engine_grpc_pb.js";
 import engine from "@pulumi/pulumi/proto/engine_pb.js";
@@ -8,6 +8,7 @@ import monitor, { type RegisterResourceRequest } from "@pulumi/pulumi/proto/reso
 import empty from "google-protobuf/google/protobuf/empty_pb.js";
 import struct from "google-protobuf/google/protobuf/struct_pb.js";
 import { DayzeroError } from "../../config/DayzeroError.ts";
+import { processExists } from "../../machine/processIdentity.ts";
 import { socketPath } from "../../machine/socketPath.ts";
 import { FATAL_STREAM } from "./ProgramSpec.ts";
 
@@ -62,24 +63,26 @@ export class ProgramServer {
   readonly address: string;
   readonly #server: grpc.Server;
   readonly #socket: string;
+  readonly #madeFolders: readonly string[];
   #rootUrn = "";
 
-  private constructor(server: grpc.Server, socket: string) {
+  private constructor(server: grpc.Server, socket: string, madeFolders: readonly string[]) {
     this.#server = server;
     this.#socket = socket;
+    this.#madeFolders = madeFolders;
     this.address = `unix:${socket}`;
   }
 
   static async listen(directory: string, listener: ProgramListener): Promise<ProgramServer> {
     const folder = join(directory, "run");
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    removeAbandoned(folder);
     const socket = socketPath(join(folder, `converge-${process.pid}.sock`));
+    const made = foldersFrom(mkdirSync(folder, { recursive: true, mode: 0o700 }), folder);
+    removeAbandoned(folder);
     const server = new grpc.Server({
       "grpc.max_receive_message_length": MAX_MESSAGE_BYTES,
       "grpc.max_send_message_length": MAX_MESSAGE_BYTES,
     });
-    const self = new ProgramServer(server, socket);
+    const self = new ProgramServer(server, socket, made);
     server.addService(monitorService.ResourceMonitorService, self.#monitor(listener));
     server.addService(engineService.EngineService, self.#engine(listener));
     await new Promise<void>((resolve, reject) => {
@@ -91,9 +94,18 @@ export class ProgramServer {
     return self;
   }
 
+  /** Leaves no folder that was not there before, unless there is something in it by now: a plan changes nothing. */
   close(): void {
     this.#server.forceShutdown();
     rmSync(this.#socket, { force: true });
+    for (const folder of this.#madeFolders) {
+      try {
+        rmdirSync(folder);
+      } catch {
+        // In use: so is everything above it.
+        return;
+      }
+    }
   }
 
   #monitor(listener: ProgramListener): grpc.UntypedServiceImplementation {
@@ -181,20 +193,17 @@ export class ProgramServer {
   }
 }
 
+/** The folder and those above it, up to the topmost one that was made for it. */
+function foldersFrom(topmost: string | undefined, folder: string): string[] {
+  if (topmost === undefined) return [];
+  return folder === topmost ? [folder] : [folder, ...foldersFrom(topmost, dirname(folder))];
+}
+
 /** Sockets of runs that were killed, and one that had this process's id. */
 function removeAbandoned(folder: string): void {
   for (const name of readdirSync(folder)) {
     const pid = Number(/^converge-(\d+)\.sock$/.exec(name)?.[1]);
-    if (pid > 0 && (pid === process.pid || !isRunning(pid))) rmSync(join(folder, name), { force: true });
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
+    if (pid > 0 && (pid === process.pid || !processExists(pid))) rmSync(join(folder, name), { force: true });
   }
 }
 

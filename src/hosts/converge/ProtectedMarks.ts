@@ -1,5 +1,6 @@
-import { readFile, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import { readIfThere } from "../../machine/readIfThere.ts";
 import { writeFileAtomic } from "../../machine/writeFileAtomic.ts";
 import type { Context } from "../../resources/Resource.ts";
 import type { RegisteredResource } from "./Deployment.ts";
@@ -42,12 +43,7 @@ export class ProtectedMarks {
   }
 
   async #read(): Promise<Set<string>> {
-    try {
-      return new Set(JSON.parse(await readFile(this.#path, "utf8")) as string[]);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "ENOENT") return new Set();
-      throw error;
-    }
+    return new Set(JSON.parse((await readIfThere(this.#path)) ?? "[]") as string[]);
   }
 }
 

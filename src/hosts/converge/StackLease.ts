@@ -1,13 +1,10 @@
 import { createHash } from "node:crypto";
-import { readFile, readlink } from "node:fs/promises";
-import { hostname } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 import type { KubernetesClient, KubernetesManifest } from "../../clients/KubernetesClient.ts";
 import { KubernetesError } from "../../clients/KubernetesError.ts";
 import { DayzeroError } from "../../config/DayzeroError.ts";
-import { startOf } from "../../machine/FileLock.ts";
-
-const LEASE_NAMESPACE = "dayzero-system";
+import { machineIdentity, processStartTime } from "../../machine/processIdentity.ts";
+import { DAYZERO_NAMESPACE, STACK_LABEL } from "../../manifests/marks.ts";
 
 interface Lease extends KubernetesManifest {
   readonly spec: {
@@ -35,8 +32,6 @@ const RENEW_MS = 5_000;
 const LOOK_MS = 500;
 /** A write that is on its way when the lease is checked must arrive while it still holds. */
 const MARGIN_MS = 3_000;
-/** A renewal that lies back this far is over, whatever two machines' clocks disagree about. */
-const LONG_AGO_MS = 60_000;
 
 /**
  * One Lease in the cluster keeps two runs from changing a stack at once (`coordination.k8s.io/v1`, `dayzero-<stack>`).
@@ -67,7 +62,7 @@ export class StackLease {
   static async acquire(options: StackLeaseOptions): Promise<StackLease> {
     await ensureNamespace(options.client, options.stack);
     const here = await machineName();
-    const identity = `${here}/${process.pid}/${(await startOf(process.pid)) ?? ""}`;
+    const identity = `${here}/${process.pid}/${(await processStartTime(process.pid)) ?? ""}`;
     const patience = performance.now() + (options.patienceMs ?? 2 * DURATION_MS);
     let seen: { version: string | undefined; at: number } | undefined;
     let announced = "";
@@ -85,7 +80,7 @@ export class StackLease {
       const duration = (live.spec.leaseDurationSeconds ?? DURATION_MS / 1000) * 1000;
       if (performance.now() - seen.at > duration) {
         const lease = await write(options, identity, live);
-        if (lease !== undefined) return new StackLease(options, identity, lease, performance.now());
+        if (lease !== undefined) return new StackLease(options, identity, lease, sentAt);
         continue;
       }
       const holder = live.spec.holderIdentity ?? "";
@@ -106,8 +101,9 @@ export class StackLease {
 
   /** Lets the next run begin at once; without an answer the lease just runs out. */
   async release(): Promise<void> {
-    clearTimeout(this.#timer);
+    // First: a renewal on its way sets the next timer.
     await this.#renewal;
+    clearTimeout(this.#timer);
     if (this.#lost !== undefined) return;
     const spec = { ...this.#lease.spec, holderIdentity: "", renewTime: microTime() };
     await this.#options.client.replace({ ...this.#lease, spec }).catch(() => undefined);
@@ -173,7 +169,7 @@ async function write(
   try {
     if (live !== undefined) return await options.client.replace<Lease>({ ...live, spec });
     const { name, namespace, ...kind } = reference(options.stack);
-    const labels = { "dayzero.dev/stack": options.stack };
+    const labels = { [STACK_LABEL]: options.stack };
     return await options.client.create<Lease>({ ...kind, metadata: { name, namespace, labels }, spec });
   } catch (error) {
     // Somebody else was faster: look again.
@@ -183,36 +179,32 @@ async function write(
 }
 
 async function ensureNamespace(client: KubernetesClient, stack: string): Promise<void> {
-  const namespace = { apiVersion: "v1", kind: "Namespace", name: LEASE_NAMESPACE };
+  const namespace = { apiVersion: "v1", kind: "Namespace", name: DAYZERO_NAMESPACE };
   if ((await client.get(namespace)) !== undefined) return;
-  const metadata = { name: LEASE_NAMESPACE, labels: { "dayzero.dev/stack": stack } };
+  const metadata = { name: DAYZERO_NAMESPACE, labels: { [STACK_LABEL]: stack } };
   await client.create({ apiVersion: "v1", kind: "Namespace", metadata }).catch((error: unknown) => {
     if (!(error instanceof KubernetesError && error.reason === "AlreadyExists")) throw error;
   });
 }
 
-/** Free at a glance: given back, over since long, or held by a dead process of this machine. */
+/** Free at a glance: given back, or held by a dead process of this machine. What `renewTime` says is another machine's clock. */
 async function isFree({ spec }: Lease, here: string): Promise<boolean> {
   if (!spec.holderIdentity) return true;
-  if (Date.now() - Date.parse(spec.renewTime ?? "") > LONG_AGO_MS) return true;
   const [machine, pid, started] = spec.holderIdentity.split("/");
-  return machine === here && (await startOf(Number(pid))) !== started;
+  return machine === here && (await processStartTime(Number(pid))) !== started;
 }
 
 /** Host name, and a digest of boot and pid namespace: processes of the same name can be looked up here. */
 async function machineName(): Promise<string> {
-  const [boot, namespace] = await Promise.all([
-    readFile("/proc/sys/kernel/random/boot_id", "utf8").catch(() => ""),
-    readlink("/proc/self/ns/pid").catch(() => ""),
-  ]);
-  return `${hostname()}.${createHash("sha256").update(`${boot}${namespace}`).digest("hex").slice(0, 8)}`;
+  const { host, boot, namespace } = await machineIdentity();
+  return `${host}.${createHash("sha256").update(`${boot}${namespace}`).digest("hex").slice(0, 8)}`;
 }
 
 function reference(stack: string): { apiVersion: string; kind: string; namespace: string; name: string } {
   return {
     apiVersion: "coordination.k8s.io/v1",
     kind: "Lease",
-    namespace: LEASE_NAMESPACE,
+    namespace: DAYZERO_NAMESPACE,
     name: `dayzero-${stack}`,
   };
 }

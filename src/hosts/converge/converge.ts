@@ -59,7 +59,7 @@ export async function converge(options: ConvergeOptions): Promise<ConvergeResult
   const { dryRun, project, handlers, onEvent: emit } = options;
   const lost = new AbortController();
   const signal = AbortSignal.any([options.signal, lost.signal]);
-  const context = withSignal(options.context, signal);
+  const context: Context = { ...options.context, signal };
   const onLost = (error: Error): void => lost.abort(error);
   const providers = new KubernetesProviders({ dryRun, environment: options.environment, onLost });
   const deployment = new Deployment({ project, dryRun, context, handlers, emit, providers });
@@ -97,6 +97,8 @@ async function runProgram(options: ConvergeOptions, deployment: Deployment, sign
   let program: Program | undefined;
   const lastLines: string[] = [];
   try {
+    // Nothing is awaited between here and the listener below.
+    signal.throwIfAborted();
     program = startProgram({
       node,
       environment,
@@ -133,21 +135,6 @@ async function runProgram(options: ConvergeOptions, deployment: Deployment, sign
 async function implementations({ handlers, types = resourceTypes }: ConvergeOptions): Promise<AnyHandler[]> {
   const found = await Promise.all(types.map((type) => handlers(type)));
   return found.filter((handler) => handler !== undefined);
-}
-
-function withSignal(context: Context, signal: AbortSignal): Context {
-  return {
-    stack: context.stack,
-    directory: context.directory,
-    dryRun: context.dryRun,
-    memory: context.memory,
-    signal,
-    now: () => context.now(),
-    tool: (name) => context.tool(name),
-    narrate: (message) => context.narrate(message),
-    kubernetes: () => context.kubernetes(),
-    vault: () => context.vault(),
-  };
 }
 
 /** The host's own cache where it has one: both then share what they have in common. */

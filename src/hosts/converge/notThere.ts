@@ -5,6 +5,7 @@ import { DayzeroError } from "../../config/DayzeroError.ts";
 const CODES: ReadonlySet<string> = new Set([
   "KUBECONFIG_MISSING",
   "CLUSTER_NOT_RUNNING",
+  "PORT_UNKNOWN",
   "VAULT_AUTHORITY_MISSING",
   "VAULT_NOT_INITIALIZED",
   "VAULT_SEALED",

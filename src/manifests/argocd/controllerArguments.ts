@@ -35,5 +35,7 @@ export const CONTROLLER_ENVIRONMENT = {
   ARGOCD_FAKE_IN_CLUSTER: "true",
   ARGOCD_K8S_CLIENT_QPS: "200",
   ARGOCD_SYNC_WAVE_DELAY: "0",
+  // What it learns of the API when it applies; by default below HOME, which stays empty.
+  KUBECACHEDIR: "{directory}/tmp/argocd-application-controller/kube",
   KUBECONFIG: "{directory}/etc/argocd-controller.kubeconfig",
 } as const;

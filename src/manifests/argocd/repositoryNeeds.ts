@@ -1,4 +1,5 @@
 import { DayzeroError } from "../../config/DayzeroError.ts";
+import { DAYZERO_NAMESPACE } from "../marks.ts";
 import { ARGOCD_NAMESPACE } from "./controllerIdentity.ts";
 import { isClusterScoped } from "./isClusterScoped.ts";
 
@@ -8,7 +9,7 @@ export interface RepositoryKind {
   readonly group: string;
   readonly version: string;
   readonly kind: string;
-  /** As the manifest says it; absent when it names none. */
+  /** As the manifest says it; absent when it names none. That of a Namespace is its own name. */
   readonly namespace?: string;
 }
 
@@ -19,7 +20,7 @@ export interface GroupKind {
 
 /** What the GitOps controller has to be allowed to reconcile the repository, and nothing beyond. */
 export interface RepositoryNeeds {
-  /** Destination namespaces, sorted. */
+  /** Destination namespaces, sorted: with those that the repository declares and puts nothing into. */
   readonly namespaces: readonly string[];
   /** Namespaced kinds by namespace, sorted by group and kind. */
   readonly namespaced: Readonly<Record<string, readonly GroupKind[]>>;
@@ -30,7 +31,7 @@ export interface RepositoryNeeds {
 }
 
 /** They hold what the controller's own rights and credentials rest on. */
-const RESERVED = [ARGOCD_NAMESPACE, "dayzero-system"];
+const RESERVED = [ARGOCD_NAMESPACE, DAYZERO_NAMESPACE];
 
 /**
  * Sorts what a repository holds by where it goes. Equal repositories give equal results whatever their order.
@@ -45,6 +46,10 @@ export function repositoryNeeds(kinds: readonly RepositoryKind[], defaultNamespa
   for (const { group, kind, namespace } of kinds) {
     if (isClusterScoped({ group, kind })) {
       cluster.push({ group, kind });
+      if (group === "" && kind === "Namespace" && namespace !== undefined) {
+        refuseReserved(namespace, kind);
+        byNamespace.set(namespace, byNamespace.get(namespace) ?? []);
+      }
       continue;
     }
     needsDefault ||= namespace === undefined;

@@ -1,12 +1,17 @@
+import { AWAIT_REVISION_ANNOTATION } from "../marks.ts";
 import { IN_CLUSTER } from "./clusterSecret.ts";
 import { ARGOCD_NAMESPACE } from "./controllerIdentity.ts";
 import type { Manifest } from "./Manifest.ts";
 
-/** The commit at which the Application has to be Synced and Healthy before it counts as ready. */
-const AWAIT_REVISION = "dayzero.dev/await-revision";
-
 /** Name of the Application through which the repository is reconciled. */
 export const ROOT_APPLICATION = "root";
+
+export const rootApplicationReference = {
+  apiVersion: "argoproj.io/v1alpha1",
+  kind: "Application",
+  namespace: ARGOCD_NAMESPACE,
+  name: ROOT_APPLICATION,
+} as const;
 
 /**
  * Reconciles `path` of `branch`, heals drift and prunes what the repository no longer holds.
@@ -24,10 +29,11 @@ export function rootApplication(options: {
   readonly defaultNamespace?: string;
 }): Manifest {
   const { project, url, path, branch, revision, defaultNamespace } = options;
+  const { apiVersion, kind, namespace, name } = rootApplicationReference;
   return {
-    apiVersion: "argoproj.io/v1alpha1",
-    kind: "Application",
-    metadata: { name: ROOT_APPLICATION, namespace: ARGOCD_NAMESPACE, annotations: { [AWAIT_REVISION]: revision } },
+    apiVersion,
+    kind,
+    metadata: { name, namespace, annotations: { [AWAIT_REVISION_ANNOTATION]: revision } },
     spec: {
       project,
       source: { repoURL: url, path, targetRevision: branch },

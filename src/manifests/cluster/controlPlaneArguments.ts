@@ -1,5 +1,5 @@
 /** `iss` of the cluster's service-account tokens. */
-export const SERVICE_ACCOUNT_ISSUER = "https://kubernetes.default.svc";
+const SERVICE_ACCOUNT_ISSUER = "https://kubernetes.default.svc";
 
 /** The few controllers that a cluster without nodes needs. */
 const CONTROLLERS = [

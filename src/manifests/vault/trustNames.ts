@@ -1,16 +1,18 @@
+import { DAYZERO_NAMESPACE } from "../marks.ts";
+
 /** Audience of service-account tokens that are meant for Vault. */
 export const VAULT_AUDIENCE = "vault";
 
 /** Who manages Vault for the stack. */
 export const OPERATOR = {
   role: "operator",
-  serviceAccount: { namespace: "dayzero-system", name: "operator" },
+  serviceAccount: { namespace: DAYZERO_NAMESPACE, name: "operator" },
 } as const;
 
 /** Who earns the Git credential. */
 export const GIT_READER = {
   role: "git-reader",
-  serviceAccount: { namespace: "dayzero-system", name: "git-reader" },
+  serviceAccount: { namespace: DAYZERO_NAMESPACE, name: "git-reader" },
 } as const;
 
 /** `sub` of a service account's token. */

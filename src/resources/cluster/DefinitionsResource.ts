@@ -3,8 +3,10 @@ import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import type { KubernetesClient, KubernetesManifest } from "../../clients/KubernetesClient.ts";
 import { DayzeroError } from "../../config/DayzeroError.ts";
+import { STACK_LABEL } from "../../manifests/marks.ts";
 import { awaitReadiness } from "../kubernetes/awaitReadiness.ts";
-import type { Resource } from "../Resource.ts";
+import { deleteAndWait } from "../kubernetes/deleteAndWait.ts";
+import type { Context, Resource } from "../Resource.ts";
 
 const inputs = z.strictObject({
   /** Whose kinds they are: `argocd`. */
@@ -16,14 +18,13 @@ const inputs = z.strictObject({
 export type DefinitionsInputs = z.infer<typeof inputs>;
 
 export interface DefinitionsLive {
-  /** SHA-256 of each file, sorted: of those that the definitions were made from and that nobody changed since. */
+  /** SHA-256 of the file that each definition was made from, sorted; `changed` for one that somebody changed since. */
   readonly applied: readonly string[];
   /** The same of the files as they are now; empty when only looked for. */
   readonly declared: readonly string[];
 }
 
 const KIND = { apiVersion: "apiextensions.k8s.io/v1", kind: "CustomResourceDefinition" } as const;
-const STACK_LABEL = "dayzero.dev/stack";
 const NAME_LABEL = "dayzero.dev/definitions";
 const DIGEST_ANNOTATION = "dayzero.dev/manifest-digest";
 /** `metadata.generation` right after the apply: the server counts it up whenever anybody changes the definition. */
@@ -46,11 +47,8 @@ export const definitionsResource: Resource<DefinitionsInputs, DefinitionsLive> =
       Promise.all((desired?.files ?? []).map(readDefinition)),
     ]);
     if (live.length === 0) return undefined;
-    const intact = live.filter(
-      ({ metadata }) => metadata.annotations?.[GENERATION_ANNOTATION] === String(metadata.generation),
-    );
     return {
-      applied: intact.map(({ metadata }) => metadata.annotations?.[DIGEST_ANNOTATION] ?? "").sort(),
+      applied: live.map(digestOf).sort(),
       declared: files.map(({ digest }) => digest).sort(),
     };
   },
@@ -64,10 +62,13 @@ export const definitionsResource: Resource<DefinitionsInputs, DefinitionsLive> =
   async apply(_changes, { name, files }, ctx) {
     const client = await ctx.kubernetes();
     const { parse } = await import("yaml");
-    const declared = await Promise.all(files.map(readDefinition));
+    const declared = (await Promise.all(files.map(readDefinition))).map(({ text, digest }) => ({
+      definition: parse(text) as KubernetesManifest,
+      digest,
+    }));
+    const kept = new Set(declared.map(({ definition }) => definition.metadata.name));
     await Promise.all(
-      declared.map(async ({ text, digest }) => {
-        const definition = parse(text) as KubernetesManifest;
+      declared.map(async ({ definition, digest }) => {
         const { metadata } = definition;
         const found = await client.get({ ...KIND, name: metadata.name });
         if (found !== undefined && found.metadata.labels?.[STACK_LABEL] !== ctx.stack) {
@@ -88,6 +89,9 @@ export const definitionsResource: Resource<DefinitionsInputs, DefinitionsLive> =
         );
       }),
     );
+    const live = await definitions(client, { name, stack: ctx.stack });
+    const dropped = live.filter(({ metadata }) => !kept.has(metadata.name));
+    await removeAll(client, dropped, ctx);
     const digests = declared.map(({ digest }) => digest).sort();
     return { applied: digests, declared: digests };
   },
@@ -100,9 +104,19 @@ export const definitionsResource: Resource<DefinitionsInputs, DefinitionsLive> =
   async remove(name, ctx) {
     const client = await ctx.kubernetes();
     const live = await definitions(client, { name, stack: ctx.stack });
-    await Promise.all(live.map(({ metadata }) => client.delete({ ...KIND, name: metadata.name })));
+    await removeAll(client, live, ctx);
   },
 };
+
+/** With a definition go the objects of its kind; it is gone when they are. */
+async function removeAll(client: KubernetesClient, live: readonly KubernetesManifest[], ctx: Context): Promise<void> {
+  await Promise.all(live.map(({ metadata: { name, uid } }) => deleteAndWait(client, { ...KIND, name }, { ctx, uid })));
+}
+
+function digestOf({ metadata: { annotations, generation } }: KubernetesManifest): string {
+  const intact = annotations?.[GENERATION_ANNOTATION] === String(generation);
+  return (intact && annotations[DIGEST_ANNOTATION]) || "changed";
+}
 
 function definitions(client: KubernetesClient, of: { name?: string; stack: string }): Promise<KubernetesManifest[]> {
   const labelSelector = `${STACK_LABEL}=${of.stack},${NAME_LABEL}${of.name === undefined ? "" : `=${of.name}`}`;

@@ -1,5 +1,4 @@
-import { readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { createPublicKey, type JsonWebKey } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
 import { DayzeroError } from "../../config/DayzeroError.ts";
@@ -22,8 +21,8 @@ const WAIT_MS = 60_000;
 /**
  * `dayzero:cluster:Generation`: one life of a cluster, told by what only that cluster has.
  *
- * It is found, never made: applying it waits until the API server has its first namespaces. The issuer comes from the server's
- * discovery document (OpenID Connect Discovery 1.0), the keys from the files that the server itself was given.
+ * It is found, never made: applying it waits until the API server has its first namespaces. The issuer and
+ * the keys are what the server itself publishes (OpenID Connect Discovery 1.0, RFC 7517).
  */
 export const generationResource: Resource<Record<string, never>, GenerationLive> = {
   type: "dayzero:cluster:Generation",
@@ -32,15 +31,7 @@ export const generationResource: Resource<Record<string, never>, GenerationLive>
 
   identify: () => "generation",
 
-  async read(_id, ctx) {
-    try {
-      return await readGeneration(ctx);
-    } catch (error) {
-      // A plan for a cluster that is down, or not there yet.
-      if (ctx.dryRun) return undefined;
-      throw error;
-    }
-  },
+  read: (_id, ctx) => readGeneration(ctx),
 
   plan: (live) => (live === undefined ? [{ action: "create", path: "" }] : []),
 
@@ -70,17 +61,16 @@ export const generationResource: Resource<Record<string, never>, GenerationLive>
 
 async function readGeneration(ctx: Context): Promise<GenerationLive | undefined> {
   const kubernetes = await ctx.kubernetes();
-  const [namespace, { issuer }, publicKeys] = await Promise.all([
+  const [namespace, { issuer }, { keys }] = await Promise.all([
     kubernetes.get<{ metadata: { uid: string } }>({ apiVersion: "v1", kind: "Namespace", name: "kube-system" }),
     kubernetes.request<{ issuer: string }>("GET", "/.well-known/openid-configuration"),
-    readPublicKeys(join(ctx.directory, "pki", "kubernetes")),
+    kubernetes.request<{ keys: JsonWebKey[] }>("GET", "/openid/v1/jwks"),
   ]);
   if (namespace === undefined) return undefined;
   const { uid } = namespace.metadata;
-  return { generation: uid.slice(0, 8), uid, publicKeys, issuer };
+  return { generation: uid.slice(0, 8), uid, publicKeys: keys.map(toPem).sort(), issuer };
 }
 
-async function readPublicKeys(folder: string): Promise<string[]> {
-  const files = (await readdir(folder)).filter((file) => file.endsWith(".pub")).sort();
-  return Promise.all(files.map((file) => readFile(join(folder, file), "utf8")));
+function toPem(key: JsonWebKey): string {
+  return createPublicKey({ key, format: "jwk" }).export({ type: "spki", format: "pem" }).toString();
 }

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { KubernetesClient } from "../../clients/KubernetesClient.ts";
 import { mintClientCertificate } from "../../machine/mintClientCertificate.ts";
+import { serverUrl } from "../../machine/readPorts.ts";
 import type { StackLayout } from "../../machine/StackLayout.ts";
 
 /**
@@ -9,13 +10,12 @@ import type { StackLayout } from "../../machine/StackLayout.ts";
  * Nothing is asked of the server yet. Throws when the stack has no authority or no ports.
  */
 export async function adminKubernetesClient(layout: StackLayout): Promise<KubernetesClient> {
-  const [ca, ports] = await Promise.all([
+  const [ca, server] = await Promise.all([
     readFile(layout.pki("kubernetes", "ca.crt"), "utf8"),
-    readFile(layout.ports, "utf8"),
+    serverUrl(layout, "kube-apiserver"),
   ]);
-  const port = (JSON.parse(ports) as Record<string, number>)["kube-apiserver"];
   return new KubernetesClient({
-    server: `https://127.0.0.1:${port}`,
+    server,
     ca,
     credential: () => mintClientCertificate(layout.directory, "administrator"),
   });

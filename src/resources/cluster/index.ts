@@ -4,8 +4,7 @@ import type { DefinitionsInputs } from "./DefinitionsResource.ts";
 
 /** One life of a cluster. */
 export class Generation extends CustomResource {
-  /** First 8 hex digits of the UID of the namespace kube-system. */
-  declare readonly generation: Output<string>;
+  /** UID of the namespace kube-system. */
   declare readonly uid: Output<string>;
   /** PEM (SPKI) of the keys that verify the cluster's service-account tokens. */
   declare readonly publicKeys: Output<string[]>;
@@ -15,7 +14,7 @@ export class Generation extends CustomResource {
     super(
       "dayzero:cluster:Generation",
       name,
-      { ...args, generation: undefined, uid: undefined, publicKeys: undefined, issuer: undefined },
+      { ...args, uid: undefined, publicKeys: undefined, issuer: undefined },
       options,
     );
   }

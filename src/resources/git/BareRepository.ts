@@ -1,6 +1,7 @@
-import { access, mkdir, readFile, rm } from "node:fs/promises";
+import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { DayzeroError } from "../../config/DayzeroError.ts";
+import { exists } from "../../machine/exists.ts";
 import { writeFileAtomic } from "../../machine/writeFileAtomic.ts";
 import type { RepositoryKind } from "../../manifests/argocd/repositoryNeeds.ts";
 import type { Context } from "../Resource.ts";
@@ -160,13 +161,6 @@ export class BareRepository {
 function configEntry([name, value]: [string, string]): string {
   const [section, key] = name.split(".");
   return `[${section}]\n\t${key} = "${value.replace(/[\\"]/g, "\\$&")}"\n`;
-}
-
-function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 /** Lines of `<object> <reference>`, as ls-remote and for-each-ref print them; peeled tags are left out. */

@@ -2,6 +2,7 @@ import { readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { z } from "zod";
 import { DayzeroError } from "../../config/DayzeroError.ts";
+import { isBranchName, isInnerFolder } from "../../config/stackRules.ts";
 import { StackLayout } from "../../machine/StackLayout.ts";
 import type { RepositoryKind } from "../../manifests/argocd/repositoryNeeds.ts";
 import type { Change, Context, Resource } from "../Resource.ts";
@@ -20,15 +21,9 @@ const inputs = z.strictObject({
   name: z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, "expected lower-case letters, digits and dashes"),
   source: repositorySource,
   /** By default the branch that the source calls its own; `main` of the scaffold. */
-  branch: z
-    .string()
-    .regex(/^(?!-)[^\s~^:?*[\\]+$/, "expected the name of a branch")
-    .optional(),
+  branch: z.string().refine(isBranchName, "expected the name of a branch").optional(),
   /** Folder that Argo CD reconciles. */
-  path: z
-    .string()
-    .refine((path) => !path.startsWith("/") && !path.split("/").includes(".."), "expected a folder of the repository")
-    .default("."),
+  path: z.string().refine(isInnerFolder, "expected a folder of the repository").default("."),
 });
 
 export type RepositoryInputs = z.infer<typeof inputs>;
@@ -159,7 +154,7 @@ export const repositoryResource: Resource<RepositoryInputs, RepositoryLive> = {
     const owned = await Promise.all(
       names.map(async (name) => {
         const repository = new BareRepository(ctx, new StackLayout(ctx.directory).repository(name));
-        return (await repository.mark(stack).catch(() => undefined)) === undefined ? [] : [name];
+        return (await isOwn(repository, stack)) ? [name] : [];
       }),
     );
     return owned.flat();
@@ -184,6 +179,16 @@ export const repositoryResource: Resource<RepositoryInputs, RepositoryLive> = {
     await rm(`${place}.removed`, { recursive: true, force: true });
   },
 };
+
+/** What is not the stack's is not reported; what cannot be looked at is. */
+async function isOwn(repository: BareRepository, stack: string): Promise<boolean> {
+  try {
+    return (await repository.mark(stack)) !== undefined;
+  } catch (error) {
+    if (error instanceof DayzeroError && error.code === "REPOSITORY_NOT_OWN") return false;
+    throw error;
+  }
+}
 
 /** Content first, then the proof that it can be reconciled, then the settings that make it ours. */
 async function converge(
@@ -240,7 +245,8 @@ async function mirror(
       },
     );
   } catch (error) {
-    if (fresh || branch === undefined || !(error instanceof DayzeroError)) throw error;
+    if (fresh || branch === undefined || !(error instanceof DayzeroError) || error.code === "REPOSITORY_MOVED")
+      throw error;
     ctx.narrate(`going on with what was mirrored before: ${error.message}`);
     return branch;
   }

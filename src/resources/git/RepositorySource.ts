@@ -1,12 +1,6 @@
 import { isAbsolute } from "node:path";
 import { z } from "zod";
-
-/** `password` in a URL, or any user name in an HTTP one, is a credential that would end up in files and outputs. */
-function holdsCredential(url: string): boolean {
-  if (!URL.canParse(url)) return false;
-  const { protocol, username, password } = new URL(url);
-  return password !== "" || (protocol.startsWith("http") && username !== "");
-}
+import { checkSource } from "../../config/stackRules.ts";
 
 /** Where the content of a repository comes from. */
 export const repositorySource = z.discriminatedUnion("kind", [
@@ -17,11 +11,10 @@ export const repositorySource = z.discriminatedUnion("kind", [
   /** A repository that the person's own git can reach. */
   z.strictObject({
     kind: z.literal("url"),
-    url: z
-      .string()
-      .min(1)
-      .refine((url) => !url.startsWith("-") && !/^[\w+.-]+::/.test(url), "expected the URL of a repository")
-      .refine((url) => !holdsCredential(url), "a URL with a credential in it is not taken: your own git supplies it"),
+    url: z.string().superRefine((url, check) => {
+      const message = checkSource(url);
+      if (message !== undefined) check.addIssue({ code: "custom", message });
+    }),
   }),
 ]);
 

@@ -1,3 +1,4 @@
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type BareRepository, ORIGIN } from "./BareRepository.ts";
@@ -10,7 +11,8 @@ const SIGNATURE = { NAME: "Dayzero", EMAIL: "dayzero@localhost", DATE: "2026-01-
 /** Commits bootstrap/gitops/ to `branch` of an empty repository, and remembers that it is ours. */
 export async function commitScaffold(repository: BareRepository, branch: string): Promise<void> {
   const { git } = repository;
-  const environment: Record<string, string> = { GIT_INDEX_FILE: join(repository.directory, "scaffold.index") };
+  const index = join(repository.directory, "scaffold.index");
+  const environment: Record<string, string> = { GIT_INDEX_FILE: index };
   for (const who of ["AUTHOR", "COMMITTER"]) {
     for (const [what, value] of Object.entries(SIGNATURE)) environment[`GIT_${who}_${what}`] = value;
   }
@@ -18,6 +20,7 @@ export async function commitScaffold(repository: BareRepository, branch: string)
     environment: { ...environment, GIT_WORK_TREE: SCAFFOLD },
   });
   const tree = await git.run(["write-tree"], { environment });
+  await rm(index, { force: true });
   const message = "Begin with two apps in two environments\n\nMade by Dayzero; yours from here on.\n";
   const commit = await git.run(["commit-tree", tree], { environment, input: message });
   const input = `update refs/heads/${branch} ${commit}\nupdate ${ORIGIN}/heads/${branch} ${commit}\n`;

@@ -16,6 +16,13 @@ export interface SourceReferences {
 /** A folder that the person named may belong to somebody else; git wants to be told so on the serving side. */
 const SERVE_NAMED_FOLDER = "--upload-pack=git -c safe.directory=* upload-pack";
 
+/** To be asked for references takes a forge seconds at most. */
+const LOOK_SILENCE_MS = 30_000;
+/** It tells its progress all the time, but for what it does before and after the transfer. */
+const FETCH_SILENCE_MS = 120_000;
+
+const ADVANCE_TRIES = 3;
+
 /** Only a URL is reached with the person's own git configuration: a folder of this machine needs none of it. */
 function reach(source: MirroredSource): { personal: boolean; flags: string[]; place: string } {
   return source.kind === "url"
@@ -28,7 +35,7 @@ export async function lookAtSource(repository: BareRepository, source: MirroredS
   if (source.kind === "path") await checkFolder(source.path);
   const { personal, flags, place } = reach(source);
   const args = ["ls-remote", "--symref", ...flags, "--", place, "HEAD", "refs/heads/*", "refs/tags/*"];
-  const result = await repository.git.try(args, { personal });
+  const result = await repository.git.try(args, { personal, silence: LOOK_SILENCE_MS });
   if (result.exitCode !== 0) throw unreadable(source, result);
   const symbolic = result.stdout.split("\n").filter((line) => line.startsWith("ref: "));
   const plain = result.stdout.split("\n").filter((line) => !line.startsWith("ref: "));
@@ -60,7 +67,7 @@ export async function fetchSource(repository: BareRepository, source: MirroredSo
   const result = await repository.git.try(
     [
       "fetch",
-      "--quiet",
+      "--progress",
       "--prune",
       "--no-tags",
       "--no-write-fetch-head",
@@ -72,7 +79,7 @@ export async function fetchSource(repository: BareRepository, source: MirroredSo
       `+refs/heads/*:${ORIGIN}/heads/*`,
       `+refs/tags/*:${ORIGIN}/tags/*`,
     ],
-    { personal },
+    { personal, silence: FETCH_SILENCE_MS },
   );
   if (result.exitCode !== 0) throw unreadable(source, result);
   await advance(repository, ctx);
@@ -85,17 +92,31 @@ export async function divergedBranches(repository: BareRepository): Promise<stri
 }
 
 async function advance(repository: BareRepository, ctx: Context): Promise<void> {
-  const commands: string[] = [];
-  for (const { step, name, here, there } of await compare(repository)) {
-    if (step === "create") commands.push(`create ${name} ${there}`);
-    else if (step === "forward") commands.push(`update ${name} ${there} ${here}`);
-    else
-      ctx.narrate(
-        `keeping ${name.slice("refs/heads/".length)} as it was pushed here: the source went another way; merge the two and push`,
-      );
+  for (let tries = 1; ; tries += 1) {
+    const steps = await compare(repository);
+    const commands = steps.flatMap(({ step, name, here, there }) => {
+      if (step === "create") return [`create ${name} ${there}`];
+      return step === "forward" ? [`update ${name} ${there} ${here}`] : [];
+    });
+    // One transaction, each line with the value it expects: a push in the meantime makes it fail, and then they are compared anew.
+    const input = `${commands.join("\n")}\n`;
+    const moved = commands.length === 0 ? undefined : await repository.git.try(["update-ref", "--stdin"], { input });
+    if (moved === undefined || moved.exitCode === 0) {
+      for (const { step, name } of steps) if (step === "diverged") ctx.narrate(keeping(name));
+      return;
+    }
+    if (tries < ADVANCE_TRIES) continue;
+    throw new DayzeroError(
+      "REPOSITORY_MOVED",
+      `cannot move the branches of ${repository.directory} forward, somebody pushes meanwhile: ${moved.stderr}`,
+      { hint: "run `dayzero up` again: it begins with what is there then" },
+    );
   }
-  // One transaction, each line with the value it expects: a push in the meantime makes it fail, and `up` begins anew.
-  if (commands.length > 0) await repository.git.run(["update-ref", "--stdin"], { input: `${commands.join("\n")}\n` });
+}
+
+function keeping(name: string): string {
+  const branch = name.slice("refs/heads/".length);
+  return `keeping ${branch} as it was pushed here: the source went another way; merge the two and push`;
 }
 
 interface Step {

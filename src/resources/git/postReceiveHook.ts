@@ -1,3 +1,5 @@
+import { quoteForShell } from "../../machine/quoteForShell.ts";
+
 /**
  * The hook that asks for a reconciliation when commits arrive in the bare repository.
  *
@@ -8,7 +10,7 @@ export function postReceiveHook(node: string): string {
   return `#!/bin/sh
 # Made by Dayzero, which puts it back when it is changed.
 cat >/dev/null
-env -i ${quote(node)} - <<'SCRIPT' || echo "dayzero: not asked to refresh; Argo CD will find the commit at its next poll"
+env -i ${quoteForShell(node)} - <<'SCRIPT' || echo "dayzero: not asked to refresh; Argo CD will find the commit at its next poll"
 const { request } = require("node:http");
 const later = (why) => console.log("dayzero: " + why + "; Argo CD will find the commit at its next poll");
 const asked = request({ socketPath: "../../run/renewer.sock", method: "POST", path: "/refresh", timeout: 5000 });
@@ -23,9 +25,4 @@ asked.end();
 SCRIPT
 exit 0
 `;
-}
-
-/** POSIX shell, 2.2.2 Single-Quotes. */
-function quote(word: string): string {
-  return `'${word.replaceAll("'", "'\\''")}'`;
 }

@@ -40,7 +40,7 @@ export async function renderManifests(
       throw await missing(tree, at);
     }
     const objects = names.some((name) => KUSTOMIZATIONS.includes(name))
-      ? parse(await kustomize(folder, at, ctx), "what Kustomize built", at).objects
+      ? readBuilt(await kustomize(folder, at, ctx), at)
       : await readPlain(folder, names, at, await realpath(tree));
     if (objects.length === 0) {
       throw new DayzeroError("REPOSITORY_NO_MANIFESTS", `cannot reconcile ${place(at)}: there is no manifest in it`, {
@@ -56,7 +56,7 @@ export async function renderManifests(
 interface ManifestObject {
   readonly apiVersion: string;
   readonly kind: string;
-  readonly metadata?: { readonly namespace?: unknown };
+  readonly metadata?: { readonly name?: unknown; readonly namespace?: unknown };
   readonly items?: unknown;
 }
 
@@ -66,7 +66,7 @@ async function kustomize(folder: string, at: { revision: string; path: string },
   const { home } = new StackLayout(ctx.directory);
   const result = await execa(program, [...prefix, "build", "."], {
     cwd: folder,
-    env: hermetic(home),
+    env: hermetic(home, ctx.tool("git")[0] ?? "git"),
     extendEnv: false,
     stdin: "ignore",
     reject: false,
@@ -82,6 +82,12 @@ async function kustomize(folder: string, at: { revision: string; path: string },
   throw new DayzeroError("REPOSITORY_MANIFESTS_INVALID", `cannot build ${place(at)} with Kustomize: ${said}`, {
     hint: "see that `kustomize build` works in that folder of a clone, commit and push",
   });
+}
+
+function readBuilt(text: string, at: { revision: string; path: string }): ManifestObject[] {
+  const { objects, problem } = parse(text, "what Kustomize built", at);
+  if (problem !== undefined) throw invalid(`what Kustomize built from ${place(at)}`, problem);
+  return objects;
 }
 
 /** Source: Argo CD, reposerver/repository/repository.go, findManifests. */
@@ -132,22 +138,29 @@ function parse(
 ): { objects: ManifestObject[]; problem?: string } {
   const objects: ManifestObject[] = [];
   const documents = parseAllDocuments(text, { uniqueKeys: false, logLevel: "silent" });
-  for (const document of Array.isArray(documents) ? documents : []) {
+  for (const [number, document] of (Array.isArray(documents) ? documents : []).entries()) {
     const [error] = document.errors;
     if (error !== undefined) return { objects, problem: `${error.code} at line ${error.linePos?.[0].line ?? "?"}` };
-    const value = document.toJS({ maxAliasCount: 1000 }) as Partial<ManifestObject> | null;
+    const value: unknown = document.toJS({ maxAliasCount: 1000 });
     if (value === null) continue;
-    if (typeof value !== "object" || typeof value.apiVersion !== "string" || typeof value.kind !== "string") {
-      return {
-        objects,
-        problem: `document ${objects.length + 1} of ${name} in ${place(at)} has no apiVersion and kind`,
-      };
+    const items: unknown[] =
+      isManifest(value) && value.kind.endsWith("List") && Array.isArray(value.items) ? value.items : [value];
+    for (const [index, item] of items.entries()) {
+      if (isManifest(item)) {
+        objects.push(item);
+        continue;
+      }
+      const which = `${item === value ? "" : `item ${index + 1} of `}document ${number + 1}`;
+      return { objects, problem: `${which} of ${name} in ${place(at)} has no apiVersion and kind` };
     }
-    const items =
-      value.kind.endsWith("List") && Array.isArray(value.items) ? (value.items as ManifestObject[]) : undefined;
-    objects.push(...(items ?? [value as ManifestObject]));
   }
   return { objects };
+}
+
+function isManifest(value: unknown): value is ManifestObject {
+  if (typeof value !== "object" || value === null) return false;
+  const { apiVersion, kind } = value as Partial<ManifestObject>;
+  return typeof apiVersion === "string" && typeof kind === "string";
 }
 
 function summarize(objects: readonly ManifestObject[]): RepositoryKind[] {
@@ -156,7 +169,9 @@ function summarize(objects: readonly ManifestObject[]): RepositoryKind[] {
     const slash = apiVersion.indexOf("/");
     const group = slash < 0 ? "" : apiVersion.slice(0, slash);
     const version = apiVersion.slice(slash + 1);
-    const namespace = typeof metadata?.namespace === "string" ? metadata.namespace : undefined;
+    // A Namespace is where it itself is, so that the one which holds nothing else is known as well.
+    const inside = group === "" && kind === "Namespace" ? metadata?.name : metadata?.namespace;
+    const namespace = typeof inside === "string" ? inside : undefined;
     const found = { group, version, kind, ...(namespace === undefined ? {} : { namespace }) };
     kinds.set(JSON.stringify([group, kind, version, namespace ?? ""]), found);
   }

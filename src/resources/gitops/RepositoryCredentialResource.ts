@@ -3,10 +3,11 @@ import { VaultClient } from "../../clients/VaultClient.ts";
 import { DayzeroError } from "../../config/DayzeroError.ts";
 import { GIT_USERNAME } from "../../issuers/gitUsername.ts";
 import { issueProved } from "../../issuers/issueProved.ts";
-import { oidcIssuer } from "../../issuers/oidc.ts";
+import { oidcIssuer } from "../../issuers/oidcIssuer.ts";
 import { planRenewal } from "../../issuers/planRenewal.ts";
 import { type RepositorySecretState, repositorySecretState } from "../../issuers/RepositorySecretState.ts";
 import { readRepositorySecret, swapRepositorySecret } from "../../issuers/swapRepositorySecret.ts";
+import { STACK_LABEL } from "../../manifests/marks.ts";
 import { repositorySecretName, SECRET_TYPE } from "../../manifests/repositorySecret.ts";
 import { GIT_READER, VAULT_AUDIENCE } from "../../manifests/vault/trustNames.ts";
 import type { Change, Resource } from "../Resource.ts";
@@ -48,7 +49,6 @@ export interface RepositoryCredentialLive {
 
 /** A TokenRequest has to ask for ten minutes at least; the token is used once, at once. */
 const IDENTITY_SECONDS = 600;
-const STACK_LABEL = "dayzero.dev/stack";
 
 /**
  * The credential with which the GitOps controller reads one repository, earned by the git-reader service account: minted, proved

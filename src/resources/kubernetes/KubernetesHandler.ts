@@ -7,18 +7,13 @@ import {
 } from "../../clients/KubernetesClient.ts";
 import { KubernetesError } from "../../clients/KubernetesError.ts";
 import { DayzeroError } from "../../config/DayzeroError.ts";
+import { ADOPT_ANNOTATION, PROTECT_ANNOTATION, STACK_LABEL } from "../../manifests/marks.ts";
 import type { Change, Context } from "../Resource.ts";
 import { awaitReadiness, nameOf } from "./awaitReadiness.ts";
 import { compareObjects } from "./compareObjects.ts";
+import { deleteAndWait } from "./deleteAndWait.ts";
 import type { KubernetesInventory } from "./KubernetesInventory.ts";
 import { groupKind, readinessOf } from "./readiness.ts";
-
-/** Names the stack that an object belongs to. */
-const STACK_LABEL = "dayzero.dev/stack";
-/** In the desired object: take over one that somebody else made. */
-const ADOPT_ANNOTATION = "dayzero.dev/adopt";
-/** On an object whose program declared it with `protect`. */
-const PROTECT_ANNOTATION = "dayzero.dev/protect";
 
 /** An object as found, and what the server says applying the desired one would make of it. */
 export interface LiveObject {
@@ -48,9 +43,6 @@ const manifest = z.looseObject({
     annotations: stringMap.optional(),
   }),
 });
-
-const GONE_TIMEOUT_MS = 60_000;
-const LOOK_MS = 100;
 
 /**
  * Any Kubernetes object, by server-side apply under the field manager `dayzero`.
@@ -97,7 +89,9 @@ export class KubernetesHandler {
 
   async apply(changes: readonly Change[], desired: KubernetesManifest, ctx: Context): Promise<LiveObject> {
     const client = this.#required();
-    if (changes.some(({ action }) => action === "replace")) await this.#delete(referenceOf(desired), ctx);
+    if (changes.some(({ action }) => action === "replace")) {
+      await deleteAndWait(client, referenceOf(desired), { ctx, uid: undefined });
+    }
     const onlyWaits = changes.every(({ path }) => path === READINESS_PATH);
     const waiting = onlyWaits ? await client.get(referenceOf(desired)) : undefined;
     const object = waiting ?? (await this.#write(client, desired, ctx.stack));
@@ -135,7 +129,9 @@ export class KubernetesHandler {
 
   async remove(id: string, ctx: Context): Promise<void> {
     const object = await this.#find(id, ctx.stack);
-    if (object !== undefined) await this.#delete(referenceOf(object), ctx, object.metadata.uid);
+    if (object !== undefined) {
+      await deleteAndWait(this.#required(), referenceOf(object), { ctx, uid: object.metadata.uid });
+    }
     await this.#inventory?.remove([id]);
   }
 
@@ -197,28 +193,11 @@ export class KubernetesHandler {
     });
   }
 
-  /** Deletes and waits until it is gone, finalizers included. */
-  async #delete(ref: KubernetesReference, ctx: Context, uid?: string): Promise<void> {
-    const client = this.#required();
-    const deadline = performance.now() + GONE_TIMEOUT_MS;
-    await client.delete(ref, uid === undefined ? {} : { uid });
-    for (let announced = false; ; announced = true) {
-      const object = await client.get(ref);
-      if (object === undefined || (uid !== undefined && object.metadata.uid !== uid)) return;
-      ctx.signal.throwIfAborted();
-      if (performance.now() > deadline) {
-        throw new DayzeroError("OBJECT_NOT_GONE", `${nameOf(object)} is still being deleted after 60 s`, {
-          hint: "see its metadata.finalizers and the controller that clears them",
-        });
-      }
-      if (!announced) ctx.narrate(`waiting until ${nameOf(object)} is gone`);
-      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
-    }
-  }
-
   #required(): KubernetesClient {
     if (this.#client !== undefined) return this.#client;
-    throw new DayzeroError("CLUSTER_NOT_RUNNING", "the cluster is not there yet");
+    throw new DayzeroError("CLUSTER_NOT_RUNNING", "the cluster is not there yet", {
+      hint: "run dayzero up: it starts the cluster first",
+    });
   }
 }
 

@@ -1,5 +1,6 @@
 import type { KubernetesClient, KubernetesManifest } from "../../clients/KubernetesClient.ts";
 import { KubernetesError } from "../../clients/KubernetesError.ts";
+import { DAYZERO_NAMESPACE, STACK_LABEL } from "../../manifests/marks.ts";
 
 interface ConfigMap extends KubernetesManifest {
   readonly data?: Readonly<Record<string, string>>;
@@ -10,7 +11,6 @@ interface Edit {
   readonly remove: ReadonlySet<string>;
 }
 
-const NAMESPACE = "dayzero-system";
 /** Key of the ConfigMap under which the identities stand, a line each, in the order in which they were added. */
 const KEY = "objects";
 
@@ -73,9 +73,11 @@ export class KubernetesInventory {
         for (const id of remove) lines.delete(id);
         for (const id of add) lines.add(id);
       }
-      this.#known = lines;
-      if (before.length === lines.size && before.every((id) => lines.has(id))) return;
-      if (await this.#swap(live, [...lines])) return;
+      const unchanged = before.length === lines.size && before.every((id) => lines.has(id));
+      if (unchanged || (await this.#swap(live, [...lines]))) {
+        this.#known = lines;
+        return;
+      }
     }
   }
 
@@ -93,14 +95,14 @@ export class KubernetesInventory {
   }
 
   async #create(data: Record<string, string>): Promise<void> {
-    const labels = { "dayzero.dev/stack": this.#stack };
-    const metadata = { name: `dayzero-inventory-${this.#stack}`, namespace: NAMESPACE, labels };
+    const labels = { [STACK_LABEL]: this.#stack };
+    const metadata = { name: `dayzero-inventory-${this.#stack}`, namespace: DAYZERO_NAMESPACE, labels };
     await this.#client.create({ apiVersion: "v1", kind: "ConfigMap", metadata, data });
   }
 
   #read(): Promise<ConfigMap | undefined> {
     const name = `dayzero-inventory-${this.#stack}`;
-    return this.#client.get<ConfigMap>({ apiVersion: "v1", kind: "ConfigMap", namespace: NAMESPACE, name });
+    return this.#client.get<ConfigMap>({ apiVersion: "v1", kind: "ConfigMap", namespace: DAYZERO_NAMESPACE, name });
   }
 }
 

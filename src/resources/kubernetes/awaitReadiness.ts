@@ -6,7 +6,6 @@ interface AwaitOptions {
   readonly client: KubernetesClient;
   readonly narrate: (message: string) => void;
   readonly signal: AbortSignal;
-  readonly timeoutMs?: number;
 }
 
 /** An error that the object reports is final when it lasts this long without a change. */
@@ -41,7 +40,7 @@ class ReadinessWatcher {
     this.#object = object;
     this.#readiness = readiness;
     this.#options = options;
-    this.#deadline = performance.now() + (options.timeoutMs ?? TIMEOUT_MS);
+    this.#deadline = performance.now() + TIMEOUT_MS;
   }
 
   async run(): Promise<KubernetesManifest> {

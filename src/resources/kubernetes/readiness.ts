@@ -1,4 +1,6 @@
 import type { KubernetesManifest } from "../../clients/KubernetesClient.ts";
+import { REFRESH_ANNOTATION } from "../../manifests/argocd/refreshAnnotation.ts";
+import { AWAIT_REVISION_ANNOTATION } from "../../manifests/marks.ts";
 
 /**
  * Whether an object does what it is there for. `failing` says that it reports an error: that may pass (what it needs is only
@@ -7,9 +9,6 @@ import type { KubernetesManifest } from "../../clients/KubernetesClient.ts";
 export type Readiness =
   | { readonly state: "ready" }
   | { readonly state: "waiting" | "failing"; readonly reason: string };
-
-/** An annotation of the desired Application: the revision that it must be synced to, a full commit id. */
-const AWAIT_REVISION = "dayzero.dev/await-revision";
 
 interface Condition {
   readonly type: string;
@@ -63,9 +62,8 @@ const RULES: Readonly<Record<string, (object: KubernetesManifest) => Readiness>>
  * takes off. It is not set anew before that: the second request would be lost with the first.
  */
 const NUDGES: Readonly<Record<string, { annotation: string; value: (readiness: Readiness) => string }>> = {
-  // "hard" drops cached failures too. Source: Argo CD, pkg/apis/application/v1alpha1 (AnnotationKeyRefresh).
   "argoproj.io/Application": {
-    annotation: "argocd.argoproj.io/refresh",
+    annotation: REFRESH_ANNOTATION,
     value: ({ state }) => (state === "failing" ? "hard" : "normal"),
   },
 };
@@ -106,7 +104,7 @@ function application(object: KubernetesManifest): Readiness {
   const failed = status.conditions?.find(({ type }) => type === "ComparisonError" || type === "InvalidSpecError");
   if (failed !== undefined) return { state: "failing", reason: `${failed.type}: ${failed.message ?? ""}` };
   const { sync, health, operationState } = status;
-  const wanted = object.metadata.annotations?.[AWAIT_REVISION];
+  const wanted = object.metadata.annotations?.[AWAIT_REVISION_ANNOTATION];
   const isCompared = isComparedTo(object, sync?.comparedTo?.source);
   const isAtRevision = wanted === undefined || sync?.revision === wanted;
   if (isCompared && isAtRevision && sync?.status === "Synced" && health?.status === "Healthy") return READY;
@@ -132,14 +130,16 @@ function isComparedTo(object: KubernetesManifest, compared: Source | undefined):
   return ["repoURL", "path", "targetRevision"].every((field) => (source[field] ?? "") === (compared?.[field] ?? ""));
 }
 
+/** The first three objects that are not as they should be, and how many more there are. */
 function troubled({ resources = [] }: ApplicationStatus): string[] {
-  return resources
-    .filter(({ status, health }) => status === "OutOfSync" || (health?.status ?? "Healthy") !== "Healthy")
-    .slice(0, 5)
-    .map(({ kind, namespace, name, status, health }) => {
-      const what = `${kind} ${namespace === undefined ? "" : `${namespace}/`}${name}`;
-      return `${what} is ${[status, health?.status, health?.message].filter(Boolean).join(", ")}`;
-    });
+  const all = resources.filter(
+    ({ status, health }) => status === "OutOfSync" || (health?.status ?? "Healthy") !== "Healthy",
+  );
+  const first = all.slice(0, 3).map(({ kind, namespace, name, status, health }) => {
+    const what = `${kind} ${namespace === undefined ? "" : `${namespace}/`}${name}`;
+    return `${what} is ${[status, health?.status, health?.message].filter(Boolean).join(", ")}`;
+  });
+  return all.length > first.length ? [...first, `and ${all.length - first.length} more`] : first;
 }
 
 function explain({ reason, message }: Condition): string {

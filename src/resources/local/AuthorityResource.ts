@@ -6,6 +6,7 @@ import { z } from "zod";
 import { DayzeroError } from "../../config/DayzeroError.ts";
 import { Secret } from "../../credentials/Secret.ts";
 import { createAuthority, issueCertificate, type KeyPair } from "../../machine/issueCertificate.ts";
+import { readIfThere } from "../../machine/readIfThere.ts";
 import { StackLayout } from "../../machine/StackLayout.ts";
 import { writeFileAtomic } from "../../machine/writeFileAtomic.ts";
 import type { Change, Context, Resource } from "../Resource.ts";
@@ -229,11 +230,4 @@ function publicHalf(key: string): string {
 
 function sha256(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
-}
-
-async function readIfThere(path: string): Promise<string | undefined> {
-  return readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return undefined;
-    throw error;
-  });
 }

@@ -1,5 +1,6 @@
-import { readdir, readFile, rm } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { readIfThere } from "../../machine/readIfThere.ts";
 import type { StackLayout } from "../../machine/StackLayout.ts";
 import { writeFileAtomic } from "../../machine/writeFileAtomic.ts";
 
@@ -12,12 +13,8 @@ export class FileMarks<Mark> {
   }
 
   async read(layout: StackLayout, path: string): Promise<Mark | undefined> {
-    try {
-      return JSON.parse(await readFile(this.#file(layout, path), "utf8")) as Mark;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-      throw error;
-    }
+    const text = await readIfThere(this.#file(layout, path));
+    return text === undefined ? undefined : (JSON.parse(text) as Mark);
   }
 
   async write(layout: StackLayout, path: string, mark: Mark): Promise<void> {

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { quoteForShell } from "../../machine/quoteForShell.ts";
 import { StackLayout } from "../../machine/StackLayout.ts";
 import { writeFileAtomic } from "../../machine/writeFileAtomic.ts";
 import type { Change, Context, Resource } from "../Resource.ts";
@@ -75,11 +76,7 @@ export const fileResource: Resource<FileInputs, FileLive> = {
 };
 
 function render(content: string, ctx: Context): string {
-  return content.replace(/\{tool:([a-z-]+)\}/g, (_match, name: string) => ctx.tool(name).map(quote).join(" "));
-}
-
-function quote(word: string): string {
-  return `'${word.replaceAll("'", "'\\''")}'`;
+  return content.replace(/\{tool:([a-z-]+)\}/g, (_match, name: string) => ctx.tool(name).map(quoteForShell).join(" "));
 }
 
 function digestOf(content: string): string {

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { relativePath } from "./relativePath.ts";
 
 /** When a process counts as ready. Paths and authorities are those of the stack. */
-export type Readiness =
+export type ReadyProbe =
   /** `status` 200 unless told; `authority` verifies the server, `client` is the leaf of it that is presented. */
   | { kind: "http"; url: string; authority?: string | undefined; client?: string | undefined; status: number[] }
   | { kind: "tcp"; port: number }
@@ -27,7 +27,7 @@ export interface ProcessInputs {
   files: Record<string, string>;
   /** Name under which the tool is started. */
   argv0?: string | undefined;
-  ready: Readiness;
+  ready: ReadyProbe;
   readySeconds: number;
   /** Values, such as digests of its files, whose change restarts it. */
   triggers: string[];
@@ -36,7 +36,7 @@ export interface ProcessInputs {
 const plainName = z.string().regex(/^[a-z0-9][a-z0-9-]*$/, "is not a plain name");
 const port = z.number().int().min(1).max(65_535);
 
-const readiness: z.ZodType<Readiness> = z.discriminatedUnion("kind", [
+const readiness: z.ZodType<ReadyProbe> = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("http"),
     url: z.url({ protocol: /^https?$/ }),

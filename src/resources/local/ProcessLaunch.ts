@@ -1,10 +1,13 @@
 import { createHash } from "node:crypto";
 import { chmod, mkdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { DayzeroError } from "../../config/DayzeroError.ts";
+import { quoteForShell } from "../../machine/quoteForShell.ts";
 import { StackLayout } from "../../machine/StackLayout.ts";
 import type { Launch } from "../../machine/startDetached.ts";
 import type { Context } from "../Resource.ts";
+import { daemonCodeDigest } from "./daemonCodeDigest.ts";
 import { type ProcessInputs, processDigest } from "./ProcessInputs.ts";
 
 /** Where git, sh and ps are on the systems that are supported; the person's own PATH is not used. */
@@ -14,16 +17,22 @@ const SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbi
 export interface ResolvedTools {
   readonly command: readonly string[];
   readonly links: Readonly<Record<string, readonly string[]>>;
+  /** Where the tool is this program itself: a pinned tool's path names its digest, ours does not. */
+  readonly code: string | undefined;
 }
+
+let ownCode: string | undefined;
 
 export function resolveTools(inputs: ProcessInputs, ctx: Context): ResolvedTools {
   const links = Object.entries(inputs.links).map(([name, tool]) => [name, ctx.tool(tool)] as const);
-  return { command: ctx.tool(inputs.tool), links: Object.fromEntries(links) };
+  const isOwn = inputs.tool === "dayzero";
+  if (isOwn) ownCode ??= daemonCodeDigest(fileURLToPath(new URL("../../../", import.meta.url)));
+  return { command: ctx.tool(inputs.tool), links: Object.fromEntries(links), code: isOwn ? ownCode : undefined };
 }
 
 /** Digest of a process together with the tools it runs; stands in its pid file. */
 export function launchDigest(inputs: ProcessInputs, tools: ResolvedTools): string {
-  const resolved = JSON.stringify([tools.command, Object.entries(tools.links).sort()]);
+  const resolved = JSON.stringify([tools.command, Object.entries(tools.links).sort(), tools.code ?? null]);
   return createHash("sha256").update(processDigest(inputs)).update(resolved).digest("hex");
 }
 
@@ -46,6 +55,8 @@ export async function prepareLaunch(inputs: ProcessInputs, tools: ResolvedTools,
     LANG: "C.UTF-8",
     HOME: layout.home,
     TMPDIR: temporary,
+    // Else this program would keep its compiled modules below HOME.
+    ...(inputs.tool === "dayzero" ? { NODE_COMPILE_CACHE: layout.run("compile") } : {}),
   };
   const declared = Object.entries(inputs.environment).map(([key, value]) => [key, inPlace(value)]);
   return {
@@ -66,7 +77,7 @@ async function readSecrets(inputs: ProcessInputs, directory: string): Promise<Re
       throw new DayzeroError(
         "PROCESS_SECRET_MISSING",
         `cannot read ${path}, the value of ${variable} of process "${inputs.name}"`,
-        { cause },
+        { cause, hint: "run `dayzero up` again: it makes the stack's secret files that are missing" },
       );
     }
   });
@@ -93,8 +104,7 @@ async function makeLinks(folder: string, links: Readonly<Record<string, readonly
       await symlink(program, file);
       continue;
     }
-    const words = command.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(" ");
-    await writeFile(file, `#!/bin/sh\nexec ${words} "$@"\n`, { mode: 0o700 });
+    await writeFile(file, `#!/bin/sh\nexec ${command.map(quoteForShell).join(" ")} "$@"\n`, { mode: 0o700 });
     await chmod(file, 0o700);
   }
 }

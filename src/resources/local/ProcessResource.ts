@@ -1,7 +1,8 @@
-import { readdir, readFile, rm } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type DetachedProcess, findDetached } from "../../machine/DetachedProcess.ts";
 import { isPortFree } from "../../machine/freePorts.ts";
+import { readIfThere } from "../../machine/readIfThere.ts";
 import { StackLayout } from "../../machine/StackLayout.ts";
 import { removePidFile, startDetached } from "../../machine/startDetached.ts";
 import { stopProcess } from "../../machine/stopProcess.ts";
@@ -150,12 +151,8 @@ async function writeSpec(layout: StackLayout, inputs: ProcessInputs): Promise<vo
 
 /** `undefined` when there is none, or it was written by another version of this program. */
 async function readSpec(layout: StackLayout, name: string): Promise<ProcessInputs | undefined> {
-  try {
-    return processInputs.safeParse(JSON.parse(await readFile(layout.processSpec(name), "utf8"))).data;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
-  }
+  const text = await readIfThere(layout.processSpec(name));
+  return text === undefined ? undefined : processInputs.safeParse(JSON.parse(text)).data;
 }
 
 function short(digest: string): string {

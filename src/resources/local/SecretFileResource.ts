@@ -1,10 +1,12 @@
 import { createHash, randomBytes } from "node:crypto";
-import { readFile, rm, stat } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { DayzeroError } from "../../config/DayzeroError.ts";
+import { exists } from "../../machine/exists.ts";
 import { StackLayout } from "../../machine/StackLayout.ts";
 import { writeFileAtomic } from "../../machine/writeFileAtomic.ts";
-import type { Resource } from "../Resource.ts";
+import type { Context, Resource } from "../Resource.ts";
 import { FileMarks } from "./FileMarks.ts";
 import { relativePath } from "./relativePath.ts";
 
@@ -18,6 +20,11 @@ export interface SecretFileInputs {
   template: string;
   /** What the secret is, for the ledger: `key that encrypts Secrets in etcd`. */
   purpose: string;
+  /**
+   * What it means that the file is gone, or made from another template: `redraw` for a secret that another one can take the
+   * place of (who uses it restarts with `drawn`), `fatal` for one without which stored data cannot be read.
+   */
+  loss: "redraw" | "fatal";
 }
 
 export interface SecretFileLive {
@@ -25,11 +32,21 @@ export interface SecretFileLive {
   purpose: string;
   /** SHA-256 of the template: nothing here tells anything about the secret itself. */
   templateDigest: string;
+  /** Random, another one for each drawing: what restarts the server that reads the file. */
+  drawn: string;
+}
+
+interface Mark {
+  templateDigest: string;
+  purpose: string;
+  drawn: string;
+  /** Included file -> its `drawn` when its content was taken over. */
+  included: Record<string, string>;
 }
 
 const RANDOM = /\{\{random:(base64|hex):(\d{1,4})\}\}/g;
 const INCLUDED = /\{\{file:([^}]+)\}\}/g;
-const marks = new FileMarks<{ templateDigest: string; purpose: string }>("secret-file");
+const marks = new FileMarks<Mark>("secret-file");
 
 /** `dayzero:local:SecretFile`: a file (0600) with random values that are drawn on this machine and never leave the file. */
 export const secretFileResource: Resource<SecretFileInputs, SecretFileLive> = {
@@ -41,20 +58,27 @@ export const secretFileResource: Resource<SecretFileInputs, SecretFileLive> = {
       error: "has no {{random:...}} or {{file:...}} in it",
     }),
     purpose: z.string().min(1),
+    loss: z.enum(["redraw", "fatal"]).default("redraw"),
   }),
 
   identify: (inputs) => inputs.path,
 
+  /** Throws SECRET_FILE_LOST for a file whose loss is fatal and that is gone, or would have to be drawn again. */
   async read(path, ctx, desired) {
     const mark = await marks.read(new StackLayout(ctx.directory), path);
-    const found = await stat(join(ctx.directory, path)).catch(() => undefined);
-    if (mark === undefined || !found?.isFile()) return undefined;
-    // One that was drawn again since leaves this file out of date.
-    for (const [, included = ""] of desired?.template.matchAll(INCLUDED) ?? []) {
-      const other = await stat(join(ctx.directory, included)).catch(() => undefined);
-      if (other === undefined || other.mtimeMs > found.mtimeMs) return undefined;
+    if (mark === undefined) return undefined;
+    const isThere = await exists(join(ctx.directory, path));
+    if (desired?.loss === "fatal") {
+      if (!isThere) throw lost(desired, "it is gone");
+      if (mark.templateDigest !== digestOf(desired.template)) throw lost(desired, "it was made from another template");
     }
-    return { path, ...mark };
+    if (!isThere) return undefined;
+    // One that was drawn again since leaves this file out of date.
+    for (const [included, drawn] of Object.entries(mark.included)) {
+      if ((await drawnOf(included, ctx)) !== drawn) return undefined;
+    }
+    const { purpose, templateDigest, drawn } = mark;
+    return { path, purpose, templateDigest, drawn };
   },
 
   plan(live, desired) {
@@ -65,15 +89,23 @@ export const secretFileResource: Resource<SecretFileInputs, SecretFileLive> = {
       : [{ action: "update", path: "purpose", before: live.purpose, after: desired.purpose }];
   },
 
-  /** The file before its mark: a crash in between leaves a secret that nothing has used, and the next run draws another. */
+  /**
+   * The file before its mark: a crash in between leaves a secret that nothing has used, and the next run draws another. Only
+   * one whose loss is fatal is then kept, for it may be the mark that was lost.
+   */
   async apply(changes, desired, ctx) {
-    const { path, purpose } = desired;
-    const templateDigest = digestOf(desired.template);
-    if (changes.some((change) => change.action !== "update")) {
-      await writeFileAtomic(join(ctx.directory, path), await fill(desired.template, ctx.directory));
+    const { path, purpose, template, loss } = desired;
+    const layout = new StackLayout(ctx.directory);
+    const file = join(ctx.directory, path);
+    let mark = await marks.read(layout, path);
+    if (mark === undefined || changes.some((change) => change.action !== "update")) {
+      const included = await drawnIncluded(template, ctx);
+      if (loss !== "fatal" || !(await exists(file))) await writeFileAtomic(file, await fill(template, ctx.directory));
+      const drawn = randomBytes(8).toString("hex");
+      mark = { templateDigest: digestOf(template), purpose, drawn, included };
     }
-    await marks.write(new StackLayout(ctx.directory), path, { templateDigest, purpose });
-    return { path, purpose, templateDigest };
+    await marks.write(layout, path, { ...mark, purpose });
+    return { path, purpose, templateDigest: mark.templateDigest, drawn: mark.drawn };
   },
 
   owned: (_stack, ctx) => marks.list(new StackLayout(ctx.directory)),
@@ -93,6 +125,24 @@ export const secretFileResource: Resource<SecretFileInputs, SecretFileLive> = {
     },
   ],
 };
+
+function lost({ path, purpose }: SecretFileInputs, why: string): DayzeroError {
+  return new DayzeroError("SECRET_FILE_LOST", `cannot use ${path} (${purpose}): ${why}`, {
+    hint: `another one would make what is stored with it unreadable for good: restore ${path} from a backup and go on with the version of Dayzero that made it, or give the data up with \`dayzero down\` and \`dayzero up\``,
+  });
+}
+
+/** Which drawing the file holds; `undefined` when it is gone, and will be drawn again. */
+async function drawnOf(path: string, ctx: Context): Promise<string | undefined> {
+  const isThere = await exists(join(ctx.directory, path));
+  return isThere ? (await marks.read(new StackLayout(ctx.directory), path))?.drawn : undefined;
+}
+
+async function drawnIncluded(template: string, ctx: Context): Promise<Record<string, string>> {
+  const paths = Array.from(template.matchAll(INCLUDED), ([, path = ""]) => path);
+  const drawn = await Promise.all(paths.map(async (path) => [path, (await drawnOf(path, ctx)) ?? ""] as const));
+  return Object.fromEntries(drawn);
+}
 
 async function fill(template: string, directory: string): Promise<string> {
   let filled = template.replace(RANDOM, (_match, encoding: "base64" | "hex", bytes: string) =>

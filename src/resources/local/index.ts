@@ -4,8 +4,7 @@ import type { PortName } from "../../machine/StackLayout.ts";
 import type { AuthorityInputs } from "./AuthorityResource.ts";
 import type { FileInputs } from "./FileResource.ts";
 import type { LeafInputs } from "./FoundLeaf.ts";
-import type { PortsInputs } from "./PortsResource.ts";
-import type { ProcessInputs, Readiness } from "./ProcessInputs.ts";
+import type { ProcessInputs, ReadyProbe } from "./ProcessInputs.ts";
 import type { SecretFileInputs } from "./SecretFileResource.ts";
 
 /** Each value, at any depth, may be one that another resource has yet to tell. */
@@ -20,7 +19,7 @@ type Defaulted<T, Key extends keyof T> = Omit<T, Key> & Partial<Pick<T, Key>>;
 
 type Args<T> = { [Key in keyof T]: Later<T[Key]> };
 
-type ReadinessArgs = Readiness extends infer Kind
+type ReadyProbeArgs = ReadyProbe extends infer Kind
   ? Kind extends { status: number[] }
     ? Defaulted<Kind, "status">
     : Kind
@@ -29,7 +28,7 @@ type ReadinessArgs = Readiness extends infer Kind
 export type LeafArgs = Defaulted<LeafInputs, "organizations" | "dnsNames" | "ipAddresses">;
 
 export type ProcessArgs = Defaulted<
-  Omit<ProcessInputs, "ready"> & { ready: ReadinessArgs },
+  Omit<ProcessInputs, "ready"> & { ready: ReadyProbeArgs },
   "environment" | "secretEnvironment" | "links" | "files" | "readySeconds" | "triggers"
 >;
 
@@ -39,8 +38,8 @@ export class Ports extends CustomResource {
   declare readonly directory: Output<string>;
   declare readonly ports: Output<Record<PortName, number>>;
 
-  constructor(name: string, args: Args<Partial<PortsInputs>>, options?: CustomResourceOptions) {
-    super("dayzero:local:Ports", name, { ...args, directory: undefined, ports: undefined }, options);
+  constructor(name: string, _args: Record<string, never>, options?: CustomResourceOptions) {
+    super("dayzero:local:Ports", name, { directory: undefined, ports: undefined }, options);
   }
 }
 
@@ -80,10 +79,11 @@ export class File extends CustomResource {
 /** A file with random values that are drawn on this machine and never leave it. */
 export class SecretFile extends CustomResource {
   declare readonly path: Output<string>;
-  declare readonly templateDigest: Output<string>;
+  /** Another one for each drawing: what restarts the server that reads it. */
+  declare readonly drawn: Output<string>;
 
-  constructor(name: string, args: Args<SecretFileInputs>, options?: CustomResourceOptions) {
-    super("dayzero:local:SecretFile", name, { ...args, templateDigest: undefined }, options);
+  constructor(name: string, args: Args<Defaulted<SecretFileInputs, "loss">>, options?: CustomResourceOptions) {
+    super("dayzero:local:SecretFile", name, { ...args, drawn: undefined }, options);
   }
 }
 

@@ -6,12 +6,12 @@ import { join } from "node:path";
 import { StackLayout } from "../../machine/StackLayout.ts";
 import { socketPath } from "../../machine/socketPath.ts";
 import type { Context } from "../Resource.ts";
-import type { Readiness } from "./ProcessInputs.ts";
+import type { ReadyProbe } from "./ProcessInputs.ts";
 
 const TIMEOUT_MS = 3_000;
 
 /** Asks a server once whether it is ready; every failure to ask is a no. */
-export async function isReady(ready: Readiness, ctx: Context): Promise<boolean> {
+export async function isReady(ready: ReadyProbe, ctx: Context): Promise<boolean> {
   const signal = AbortSignal.any([ctx.signal, AbortSignal.timeout(TIMEOUT_MS)]);
   const answer = ask(ready, ctx, signal).catch(() => false);
   const silence = new Promise<false>((resolve) =>
@@ -21,12 +21,12 @@ export async function isReady(ready: Readiness, ctx: Context): Promise<boolean> 
 }
 
 /** The loopback port that tells readiness, if one does. */
-export function readinessPort(ready: Readiness): number | undefined {
+export function readinessPort(ready: ReadyProbe): number | undefined {
   if (ready.kind === "tcp") return ready.port;
   return ready.kind === "http" ? Number(new URL(ready.url).port) : undefined;
 }
 
-async function ask(ready: Readiness, ctx: Context, signal: AbortSignal): Promise<boolean> {
+async function ask(ready: ReadyProbe, ctx: Context, signal: AbortSignal): Promise<boolean> {
   switch (ready.kind) {
     case "http":
       return ready.status.includes(await statusOf(ready, new StackLayout(ctx.directory), signal));
@@ -43,7 +43,7 @@ async function ask(ready: Readiness, ctx: Context, signal: AbortSignal): Promise
 }
 
 async function statusOf(
-  ready: Extract<Readiness, { kind: "http" }>,
+  ready: Extract<ReadyProbe, { kind: "http" }>,
   layout: StackLayout,
   signal: AbortSignal,
 ): Promise<number> {

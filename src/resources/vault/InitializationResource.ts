@@ -12,6 +12,9 @@ import { readSealedShares, removeSealedShares, type SealedShares, writeSealedSha
 import { openShares, unsealVault, untilActive } from "./unsealVault.ts";
 import { vaultConnection } from "./vaultConnection.ts";
 
+/** A raft node of its own elects itself within seconds, on a busy machine too. */
+const ACTIVE_WITHIN_MS = 60_000;
+
 /**
  * Share number i is sealed to recipient i modulo n, to nobody else. With as many shares as recipients each holds one, and
  * `threshold` people together unseal. More shares than recipients give some people several; as many as the threshold would let one
@@ -20,7 +23,7 @@ import { vaultConnection } from "./vaultConnection.ts";
 const inputs = z
   .strictObject({
     address: z.url({ protocol: /^https$/ }),
-    /** Authority of the stack (`platform`), or path of a CA certificate. */
+    /** Authority of the stack: `platform`. */
     authority: z.string().min(1),
     /** age recipients; none: a local identity is made, and listed as residual. */
     recipients: z.array(z.string()),
@@ -127,7 +130,7 @@ export const initializationResource: Resource<InitializationInputs, Initializati
       }
       const opened = made ?? (await openShares(shares, await ageIdentities(layout, ctx.memory)));
       await unsealVault(client, shares, opened);
-      await untilActive(client, ctx.signal);
+      await untilActive(client, { withinMs: ACTIVE_WITHIN_MS, logFile: layout.log("vault"), signal: ctx.signal });
       return live(desired.address, shares, false) as InitializationLive;
     } finally {
       await client.close();

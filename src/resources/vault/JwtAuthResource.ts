@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { VaultClient } from "../../clients/VaultClient.ts";
 import { DayzeroError } from "../../config/DayzeroError.ts";
+import { STACK_LABEL } from "../../manifests/marks.ts";
 import { jwtMountName } from "../../manifests/vault/trustNames.ts";
 import type { Resource } from "../Resource.ts";
 import { type Settings, settingsChanges } from "./settingsChanges.ts";
@@ -47,7 +48,7 @@ export const jwtAuthResource: Resource<JwtAuthInputs, JwtAuthLive> = {
     const mark = markIn(found.description);
     if (mark?.stack !== ctx.stack || found.type !== "jwt") {
       throw new DayzeroError(
-        "VAULT_MOUNT_NOT_OURS",
+        "VAULT_MOUNT_NOT_OWN",
         `cannot manage vault mount auth/${mount}: it is of type "${found.type}" with description ${JSON.stringify(found.description)}`,
         { hint: `disable the mount if nobody needs it; stack "${ctx.stack}" then makes its own` },
       );
@@ -131,7 +132,7 @@ function settingsOf({ issuerKeys, issuer }: JwtAuthInputs): Settings {
 }
 
 function descriptionOf(stack: string, generation: string): string {
-  return `dayzero.dev/stack=${stack} dayzero.dev/generation=${generation}`;
+  return `${STACK_LABEL}=${stack} dayzero.dev/generation=${generation}`;
 }
 
 function markIn(description: string): { stack: string; generation: string } | undefined {

@@ -39,7 +39,7 @@ export const oidcKeyResource: Resource<OidcKeyInputs, OidcKeyLive> = {
     if (settings === undefined) return undefined;
     if (isOwn(settings, ctx.stack)) return { name, settings };
     throw new DayzeroError(
-      "VAULT_KEY_NOT_OURS",
+      "VAULT_KEY_NOT_OWN",
       `cannot manage vault OIDC key "${name}": it signs for audiences of others`,
       {
         hint: `delete the key if nobody needs it; stack "${ctx.stack}" then makes its own`,

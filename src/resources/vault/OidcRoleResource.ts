@@ -39,7 +39,7 @@ export const oidcRoleResource: Resource<OidcRoleInputs, OidcRoleLive> = {
     if (settings === undefined) return undefined;
     if (isOwn(settings, ctx.stack)) return { name, settings };
     throw new DayzeroError(
-      "VAULT_ROLE_NOT_OURS",
+      "VAULT_ROLE_NOT_OWN",
       `cannot manage vault OIDC role "${name}": its client id is ${String(settings.client_id)}`,
       {
         hint: `delete the role if nobody needs it; stack "${ctx.stack}" then makes its own`,

@@ -37,7 +37,7 @@ export const policyResource: Resource<PolicyInputs, PolicyLive> = {
     const mark = markOf(ctx.stack);
     if (found.startsWith(mark)) return { name, text: found.slice(mark.length) };
     throw new DayzeroError(
-      "VAULT_POLICY_NOT_OURS",
+      "VAULT_POLICY_NOT_OWN",
       `cannot manage vault policy "${name}": it lacks the mark of stack "${ctx.stack}"`,
       {
         hint: `delete the policy, or put "${mark.trim()}" into its first line if it is this stack's`,

@@ -1,6 +1,7 @@
-import { readFile, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { z } from "zod";
 import { DayzeroError } from "../../config/DayzeroError.ts";
+import { readIfThere } from "../../machine/readIfThere.ts";
 import type { StackLayout } from "../../machine/StackLayout.ts";
 import { writeFileAtomic } from "../../machine/writeFileAtomic.ts";
 
@@ -22,10 +23,7 @@ export type SealedShares = z.infer<typeof sealedShares>;
 /** `undefined` when nothing was ever begun. */
 export async function readSealedShares(layout: StackLayout): Promise<SealedShares | undefined> {
   const path = layout.vault(FILE);
-  const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return undefined;
-    throw error;
-  });
+  const text = await readIfThere(path);
   if (text === undefined) return undefined;
   try {
     return sealedShares.parse(JSON.parse(text));

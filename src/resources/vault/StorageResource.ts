@@ -1,6 +1,7 @@
-import { access, chmod, mkdir, rm } from "node:fs/promises";
+import { chmod, mkdir, rm } from "node:fs/promises";
 import { z } from "zod";
 import { findDetached } from "../../machine/DetachedProcess.ts";
+import { exists } from "../../machine/exists.ts";
 import { StackLayout } from "../../machine/StackLayout.ts";
 import { stopProcess } from "../../machine/stopProcess.ts";
 import type { Context, Resource } from "../Resource.ts";
@@ -83,11 +84,4 @@ async function empty(layout: StackLayout, ctx: Context): Promise<void> {
 async function stop(layout: StackLayout, ctx: Context): Promise<void> {
   const running = await findDetached(layout.pidFile(PROCESS), layout.directory);
   if (running !== undefined) await stopProcess(running, { graceMs: STOP_MS, signal: ctx.signal });
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

@@ -1,6 +1,6 @@
-import { readFile } from "node:fs/promises";
 import { Secret } from "../../credentials/Secret.ts";
 import { generateIdentity, parseIdentities, recipientOf } from "../../credentials/sealing.ts";
+import { readIfThere } from "../../machine/readIfThere.ts";
 import type { StackLayout } from "../../machine/StackLayout.ts";
 import { writeFileAtomic } from "../../machine/writeFileAtomic.ts";
 
@@ -29,9 +29,6 @@ export async function localRecipient(layout: StackLayout): Promise<string> {
 
 async function localIdentity(layout: StackLayout): Promise<Secret[]> {
   const path = layout.vault("identity.txt");
-  const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return undefined;
-    throw error;
-  });
+  const text = await readIfThere(path);
   return text === undefined ? [] : parseIdentities(new Secret(text), path);
 }

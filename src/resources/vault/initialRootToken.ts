@@ -1,6 +1,7 @@
-import { readFile, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import type { Secret } from "../../credentials/Secret.ts";
 import { seal, unseal } from "../../credentials/sealing.ts";
+import { readIfThere } from "../../machine/readIfThere.ts";
 import type { StackLayout } from "../../machine/StackLayout.ts";
 import { writeFileAtomic } from "../../machine/writeFileAtomic.ts";
 import { ageIdentities } from "./ageIdentities.ts";
@@ -26,10 +27,7 @@ export async function readInitialRootToken(
 ): Promise<InitialRootToken> {
   const remembered = memory.get(ROOT_TOKEN);
   if (remembered !== undefined) return { state: "open", token: remembered };
-  const sealed = await readFile(path(layout), "utf8").catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return undefined;
-    throw error;
-  });
+  const sealed = await readIfThere(path(layout));
   if (sealed === undefined) return { state: "gone" };
   const token = await unseal(sealed, await ageIdentities(layout, memory));
   if (token === undefined) return { state: "sealed" };

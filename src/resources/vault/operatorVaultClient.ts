@@ -70,6 +70,15 @@ function isGood(session: Session, { memory, now }: OperatorAccess): boolean {
 
 async function open(access: OperatorAccess): Promise<Session> {
   const client = await vaultConnection(access.layout, { address: access.address, authority: "platform" });
+  try {
+    return await logIn(client, access);
+  } catch (error) {
+    await client.close();
+    throw error;
+  }
+}
+
+async function logIn(client: VaultClient, access: OperatorAccess): Promise<Session> {
   const { initialized, sealed } = await client.health();
   if (!initialized || sealed) {
     throw new DayzeroError(
@@ -105,7 +114,7 @@ function hintFor(root: InitialRootToken["state"], cause: unknown): string {
     return "an interrupted run left the initial root token sealed: run `dayzero up --identity FILE` with the age identity of a recipient";
   }
   return cause instanceof VaultError
-    ? "is this the cluster that Vault was made to trust? a new cluster needs k unseal shares to be trusted"
+    ? "Vault trusts another cluster than the one that runs: put data/etcd of that one back, or run `dayzero down` to begin anew"
     : "the operator's token comes from the cluster: see that it runs (`dayzero status`)";
 }
 

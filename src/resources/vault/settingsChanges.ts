@@ -8,11 +8,11 @@ export type Settings = Readonly<Record<string, unknown>>;
  * Vault shows nothing, null, "", [] and {} for one and the same thing: not set. Settings that are not desired by name are
  * Vault's own business.
  */
-export function settingsChanges(live: Settings, desired: Settings, path = ""): Change[] {
+export function settingsChanges(live: Settings, desired: Settings): Change[] {
   return Object.entries(desired).flatMap(([name, wanted]) => {
     const before = canonical(live[name]);
     const after = canonical(wanted);
-    return before === after ? [] : [{ action: "update" as const, path: `${path}${name}`, before, after }];
+    return before === after ? [] : [{ action: "update" as const, path: name, before, after }];
   });
 }
 

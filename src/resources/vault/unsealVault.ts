@@ -46,13 +46,32 @@ export async function unsealVault(client: VaultClient, shares: Sealed, opened: r
   );
 }
 
-/** Resolves once Vault, which is not sealed, serves requests: a raft node has to win its election first. */
-export async function untilActive(client: VaultClient, signal: AbortSignal): Promise<void> {
+/**
+ * Resolves once Vault, which is not sealed, serves requests: a raft node has to win its election first. Throws
+ * `VAULT_NOT_ACTIVE` after `withinMs`.
+ */
+export async function untilActive(
+  client: Pick<VaultClient, "address" | "health">,
+  options: { withinMs: number; logFile: string; signal: AbortSignal },
+): Promise<void> {
+  const { withinMs, logFile, signal } = options;
+  const deadline = performance.now() + withinMs;
   for (;;) {
     signal.throwIfAborted();
     const { sealed, standby } = await client.health();
-    if (sealed) throw new DayzeroError("VAULT_SEALED", `vault at ${client.address} was sealed while it started`);
+    if (sealed) {
+      throw new DayzeroError("VAULT_SEALED", `vault at ${client.address} was sealed while it started`, {
+        hint: "run `dayzero up` again; if it stays so, look at logs/vault.log",
+      });
+    }
     if (!standby) return;
+    if (performance.now() > deadline) {
+      throw new DayzeroError(
+        "VAULT_NOT_ACTIVE",
+        `vault at ${client.address} is unsealed, and still on standby after ${withinMs / 1000} s`,
+        { hint: `${logFile} says why; then run \`dayzero up\` again` },
+      );
+    }
     await delay(POLL_MS, undefined, { signal });
   }
 }

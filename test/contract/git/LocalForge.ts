@@ -7,13 +7,13 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { type CryptoKey, exportJWK, generateKeyPair, type JWK, type JWTPayload, SignJWT } from "jose";
 import type { GitServerConfiguration } from "../../../src/daemons/git/GitServerConfiguration.ts";
-import { type AccessLine, serveGit } from "../../../src/daemons/gitServer.ts";
+import { type AccessLine, serveGit } from "../../../src/daemons/git/gitServer.ts";
 import { createAuthority, issueCertificate } from "../../../src/machine/issueCertificate.ts";
 import { StackLayout } from "../../../src/machine/StackLayout.ts";
 import { waitFor } from "../../support/waitFor.ts";
 
 const AUDIENCE = "dayzero/test/git/fleet";
-export const GENERATION = "5d1f2c1e-0000-4000-8000-000000000000";
+const GENERATION = "5d1f2c1e-0000-4000-8000-000000000000";
 
 const run = promisify(execFile);
 
@@ -133,7 +133,7 @@ export class LocalForge {
 
   /** Serves in a process of its own, with this environment; its access log goes to `log` too. */
   async serveApart(environment: NodeJS.ProcessEnv): Promise<{ pid: number; stop(): Promise<number | null> }> {
-    const entry = new URL("../../../src/daemons/gitServer.ts", import.meta.url).href;
+    const entry = new URL("../../../src/daemons/git/gitServer.ts", import.meta.url).href;
     const script = `
       import { serveGit } from ${JSON.stringify(entry)};
       const end = new AbortController();

@@ -4,13 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createContext } from "../../../src/cli/createContext.ts";
-import { vaultAddress } from "../../../src/cli/vaultAddress.ts";
 import type { KubernetesClient, KubernetesManifest } from "../../../src/clients/KubernetesClient.ts";
-import type { AccessLine } from "../../../src/daemons/gitServer.ts";
+import type { AccessLine } from "../../../src/daemons/git/gitServer.ts";
 import type { RenewerConfiguration } from "../../../src/daemons/renewer/RenewerConfiguration.ts";
-import { renewerSocket } from "../../../src/daemons/renewer.ts";
 import { converge } from "../../../src/hosts/converge/converge.ts";
 import { type RepositorySecretState, repositorySecretState } from "../../../src/issuers/RepositorySecretState.ts";
+import { isAlive } from "../../../src/machine/DetachedProcess.ts";
+import { serverUrl } from "../../../src/machine/readPorts.ts";
 import { StackLayout } from "../../../src/machine/StackLayout.ts";
 import { socketPath } from "../../../src/machine/socketPath.ts";
 import { jwtMountName, oidcRoleName } from "../../../src/manifests/vault/trustNames.ts";
@@ -19,7 +19,7 @@ import {
   repositoryCredentialResource,
 } from "../../../src/resources/gitops/RepositoryCredentialResource.ts";
 import { processInputs } from "../../../src/resources/local/ProcessInputs.ts";
-import { processResource } from "../../../src/resources/local/ProcessResource.ts";
+import { type ProcessLive, processResource } from "../../../src/resources/local/ProcessResource.ts";
 import type { Context } from "../../../src/resources/Resource.ts";
 import { loadResource } from "../../../src/resources/registry.ts";
 import { initializationResource } from "../../../src/resources/vault/InitializationResource.ts";
@@ -33,7 +33,8 @@ export const APPLICATION = {
   namespace: "argocd",
   name: "root",
 };
-const GIT_READER = "system:serviceaccount:dayzero-system:git-reader";
+/** How the API server names who renews and refreshes. */
+export const GIT_READER = "system:serviceaccount:dayzero-system:git-reader";
 const ROLE = `identity/oidc/role/${oidcRoleName("fleet")}`;
 const ENTRY = fileURLToPath(new URL("../../../src/cli/dayzero.js", import.meta.url));
 const PROGRAM = fileURLToPath(new URL("../../support/programs/gitAccess.ts", import.meta.url));
@@ -120,7 +121,7 @@ export class Platform {
         url: `https://127.0.0.1:${ports.git}/fleet.git`,
         namespace: SECRET.namespace,
         generation,
-        vaultAddress: await vaultAddress(layout),
+        vaultAddress: await serverUrl(layout, "vault"),
         mount: jwtMountName(generation),
         oidcRole: oidcRoleName("fleet"),
         ca,
@@ -138,13 +139,13 @@ export class Platform {
     await tearDown(this.context);
   }
 
-  /** What `dayzero up` does about the credential, with another context where a test has one. */
-  async renew(context: Context = this.context) {
+  /** What `dayzero up` does about the credential. */
+  async renew({ context = this.context, desired = this.credential } = {}) {
     const { read, plan, apply, identify } = repositoryCredentialResource;
-    const found = await read(identify(this.credential), context);
-    const changes = plan(found, this.credential);
+    const found = await read(identify(desired), context);
+    const changes = plan(found, desired);
     if (found !== undefined && changes.length === 0) return { changes, live: found };
-    return { changes, live: await apply(changes, this.credential, context) };
+    return { changes, live: await apply(changes, desired, context) };
   }
 
   async secret(): Promise<KubernetesManifest> {
@@ -181,8 +182,7 @@ export class Platform {
   async kill(name: PlatformProcess): Promise<() => Promise<void>> {
     const inputs = processInputs.parse(JSON.parse(await readFile(this.layout.processSpec(name), "utf8")));
     const running = await processResource.read(name, this.context);
-    if (running !== undefined) process.kill(running.pid, "SIGKILL");
-    await waitFor(`the end of ${name}`, async () => (await processResource.read(name, this.context)) === undefined);
+    if (running !== undefined) await end(running);
     return async () => {
       await processResource.apply([], inputs, this.context);
     };
@@ -210,7 +210,7 @@ export class Platform {
 
   askRenewer(method: string, path: string): Promise<{ status: number; body: Record<string, unknown> }> {
     return new Promise((resolve, reject) => {
-      const options = { socketPath: socketPath(renewerSocket(this.layout)), method, path, agent: false };
+      const options = { socketPath: socketPath(this.layout.renewerSocket), method, path, agent: false };
       const sent = httpRequest(options, async (response) => {
         let text = "";
         for await (const chunk of response) text += String(chunk);
@@ -256,9 +256,14 @@ async function tearDown(context: Context): Promise<void> {
   await Promise.all(
     PROCESSES.map(async (name) => {
       const running = await processResource.read(name, context);
-      if (running !== undefined) process.kill(running.pid, "SIGKILL");
-      await waitFor(`the end of ${name}`, async () => (await processResource.read(name, context)) === undefined);
+      if (running !== undefined) await end(running);
     }),
   );
   await rm(context.directory, { recursive: true, force: true });
+}
+
+/** Kills a process; resolves once its last thread is gone, and with it what it listened on. */
+async function end(running: ProcessLive): Promise<void> {
+  process.kill(running.pid, "SIGKILL");
+  await waitFor(`the end of ${running.name}`, async () => !(await isAlive(running)));
 }

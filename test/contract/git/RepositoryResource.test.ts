@@ -105,6 +105,7 @@ describe("the scaffold", () => {
     expect((await up()).live.revision).toBe(live.revision);
     expect(await git(["log", "-1", "--format=%an <%ae>"], { cwd: bare })).toBe("Dayzero <dayzero@localhost>");
     expect((await stat(bare)).mode & 0o777).toBe(0o700);
+    expect(await readdir(bare)).not.toContain("scaffold.index");
   });
 
   test("is made again after a kill that left half of it", async () => {
@@ -145,12 +146,12 @@ describe("the scaffold", () => {
 describe("removing", () => {
   test("refuses to lose commits that the person pushed", async () => {
     await up();
-    expect(await hasOwnCommits(layout, "fleet")).toBe(false);
+    expect(await hasOwnCommits(layout, "fleet", ["git"])).toBe(false);
     expect(await repositoryResource.owned("test", ctx)).toEqual(["fleet"]);
     const folder = await clone();
     await commit(folder, { "a.txt": "x" });
     await git(["push", "-q", "origin", "HEAD:side"], { cwd: folder });
-    expect(await hasOwnCommits(layout, "fleet")).toBe(true);
+    expect(await hasOwnCommits(layout, "fleet", ["git"])).toBe(true);
     await expect(repositoryResource.remove("fleet", ctx)).rejects.toMatchObject({ code: "REPOSITORY_HAS_COMMITS" });
     expect(await git(["branch", "--list", "side"], { cwd: bare })).toContain("side");
   });
@@ -160,7 +161,7 @@ describe("removing", () => {
     await repositoryResource.remove("fleet", ctx);
     await repositoryResource.remove("fleet", ctx);
     expect(await repositoryResource.read("fleet", ctx)).toBeUndefined();
-    expect(await hasOwnCommits(layout, "fleet")).toBe(false);
+    expect(await hasOwnCommits(layout, "fleet", ["git"])).toBe(false);
   });
 });
 
@@ -231,7 +232,7 @@ describe("a repository of the person's own", () => {
       "refs/tags/v1^{}",
     ]);
     expect((await up({ source: { kind: "path", path: source }, path: "apps" })).changes).toEqual([]);
-    expect(await hasOwnCommits(layout, "fleet")).toBe(false);
+    expect(await hasOwnCommits(layout, "fleet", ["git"])).toBe(false);
   });
 
   test("is followed by up, forward only: what was pushed here stays", async () => {
@@ -336,6 +337,17 @@ describe("a first run says what is wrong, and leaves nothing behind", () => {
       async () => ({ source: await simple({ "chart/Chart.yaml": "name: x\n" }), path: "chart" }),
       "REPOSITORY_UNSUPPORTED",
       /Helm chart, not supported by the embedded stack yet/,
+    ],
+    [
+      "an item of a List that is no object",
+      async () => ({
+        source: await simple({
+          "list/all.yaml": `apiVersion: v1\nkind: List\nmetadata: {}\nitems:\n- kind: ConfigMap\n`,
+        }),
+        path: "list",
+      }),
+      "REPOSITORY_MANIFESTS_INVALID",
+      /item 1 of document 1 of all\.yaml .* has no apiVersion and kind/,
     ],
     [
       "a kustomization that does not build",

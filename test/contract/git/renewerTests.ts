@@ -84,7 +84,6 @@ export function renewerTests(running: () => Platform): void {
   test.each([
     { name: "vault", error: /^VAULT_UNREACHABLE: .*ECONNREFUSED/ },
     { name: "kube-apiserver", error: /ConnectionRefused/ },
-    { name: "identity-broker", error: /^IDENTITY_BROKER_FAILED: .*does not answer/ },
   ] as const)("waits out an outage: $name", async ({ name, error }) => {
     const platform = running();
     await platform.overwrite("stale");
@@ -110,11 +109,15 @@ export function renewerTests(running: () => Platform): void {
     expect(await platform.renewerLog()).not.toMatch(TOKEN);
   });
 
-  test("cannot make a Secret that was deleted, says so, and goes on when it is there again", async () => {
+  test("waits out an identity broker that is gone and a Secret that was deleted, telling each", async () => {
     const platform = running();
     await platform.kubernetes.delete(SECRET);
+    const start = await platform.kill("identity-broker");
     await platform.restartRenewer();
-    await waitFor("a failure", async () => /^REPOSITORY_SECRET_MISSING/.test(String((await status()).lastError)));
+    const failure = async () => String((await status()).lastError);
+    await waitFor("a failure", async () => /^IDENTITY_BROKER_FAILED: .*does not answer/.test(await failure()));
+    await start();
+    await waitFor("another failure", async () => /^REPOSITORY_SECRET_MISSING/.test(await failure()));
 
     const { live } = await platform.renew();
 

@@ -50,10 +50,10 @@ async function read(stack: string): Promise<KubernetesManifest & { spec: Record<
   return lease;
 }
 
-/** Writes the lease as another holder would; `renewTime` is now. */
-async function holdAs(stack: string, holderIdentity: string): Promise<void> {
+/** Writes the lease as another holder would, by its own clock. */
+async function holdAs(stack: string, holderIdentity: string, clock = new Date()): Promise<void> {
   const live = await read(stack);
-  const renewTime = new Date().toISOString().replace("Z", "000Z");
+  const renewTime = clock.toISOString().replace("Z", "000Z");
   await client.replace({ ...live, spec: { ...live.spec, holderIdentity, renewTime } });
 }
 
@@ -92,6 +92,12 @@ test("StackLease.acquire() refuses a holder that goes on renewing, and says who 
   expect(narrated).toEqual([expect.stringContaining(`waiting for process ${process.pid}`)]);
   expect(() => holder.assertHeld()).not.toThrow();
   await holder.release();
+});
+
+test("StackLease.acquire() takes nothing from a holder whose clock is behind", async () => {
+  await (await acquire("behind").lease).release();
+  await holdAs("behind", "other-host.00000000/17/1", new Date(Date.now() - 600_000));
+  await expect(acquire("behind", 1_000).lease).rejects.toMatchObject({ code: "STACK_BUSY" });
 });
 
 test("StackLease.acquire() waits until a holder elsewhere has not renewed for the lease's duration", async () => {

@@ -143,6 +143,18 @@ test("converge() removes a dropped object, but neither a protected one nor one w
   expect(await get("ConfigMap", "kept")).toBeDefined();
 });
 
+test("converge() takes two providers of one cluster as one", async () => {
+  const objects = [configMap("by-one", {}), configMap("by-other", {}, { provider: "other" })];
+  expect(actions(await run("providers", objects))).toEqual(["create by-one", "create by-other"]);
+  expect(actions(await run("providers", objects))).toEqual(["same by-one", "same by-other"]);
+  expect(actions(await run("providers", objects.slice(1)))).toEqual([
+    "delete core/ConfigMap/default/by-one",
+    "same by-other",
+  ]);
+  const twice = [configMap("twice", {}), { ...configMap("twice", {}, { provider: "other" }), name: "again" }];
+  await expect(run("providers", twice)).rejects.toMatchObject({ code: "IDENTITY_DUPLICATE" });
+});
+
 test("converge() keeps an inventory of names only, and makes a lost one again", async () => {
   const objects = ["a", "b", "c", "d", "e", "f"].map((name) => configMap(`inv-${name}`, { content: "private" }));
   await server.mutations();

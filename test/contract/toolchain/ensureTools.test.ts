@@ -245,6 +245,13 @@ test("ensureTools() takes files from a mirror URL, and from the release what the
   expect(server.requests.map((request) => request.path)).toEqual(["/mirror/tool", "/empty/tool", "/tool"]);
 });
 
+test("ensureTools() takes no digest from a mirror that anybody on the way can change", async () => {
+  const unpinned = { url: "https://127.0.0.1:1/tool", checksums: "https://127.0.0.1:1/sums" };
+  await expect(ensure(lockOf(release(unpinned)), { mirror: "http://mirror.invalid/" })).rejects.toThrow(
+    /plain HTTP would bring the file and its digest alike/,
+  );
+});
+
 test("ensureTools() makes a set of files into one folder", async () => {
   server.file("/a.yaml", "a: 1\n");
   server.file("/b.yaml", "b: 2\n");

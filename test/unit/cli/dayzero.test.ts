@@ -81,6 +81,19 @@ describe("dayzero", () => {
     expect((await dayzero("status", "nosuch", "--debug")).stderr).toMatch(STACK_TRACE);
   });
 
+  test("loads no compiled code from the working directory", async () => {
+    const folder = await mkdtemp(join(directory, "here-"));
+    const environment = { PATH: process.env.PATH, HOME: folder, XDG_CACHE_HOME: "cache" };
+    const child = spawn(process.execPath, [ENTRY, "--help"], { cwd: folder, env: environment, stdio: "ignore" });
+    await new Promise((resolve) => child.on("close", resolve));
+    expect(await readdir(folder)).toEqual([".cache"]);
+    await rm(join(folder, ".cache"), { recursive: true });
+    const own = { ...environment, NODE_COMPILE_CACHE: join(folder, "own") };
+    const other = spawn(process.execPath, [ENTRY, "--help"], { cwd: folder, env: own, stdio: "ignore" });
+    await new Promise((resolve) => other.on("close", resolve));
+    expect(await readdir(folder)).toEqual(["own"]);
+  });
+
   test("a wrong up leaves nothing behind", async () => {
     await dayzero("up", "clean", "--branch", "a..b", "--state", "untouched");
     expect(await readdir(directory)).not.toContain("untouched");

@@ -1,13 +1,16 @@
 import { createServer, type IncomingMessage, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { KubernetesClient, type KubernetesCredential } from "../../../src/clients/KubernetesClient.ts";
 import { Secret } from "../../../src/credentials/Secret.ts";
+import { waitFor } from "../../support/waitFor.ts";
 
 interface Answer {
   readonly status: number;
   readonly body: object;
   readonly headers?: Record<string, string>;
+  /** Sent instead of the body; "cut" ends the connection in its midst. */
+  readonly raw?: string;
 }
 
 let server: Server;
@@ -22,8 +25,12 @@ beforeEach(async () => {
   server = createServer((request, response) => {
     const path = request.url ?? "";
     seen.push(`${request.method} ${path} ${request.headers.authorization ?? ""}`.trim());
-    const { status, body, headers } = answer(path, request);
-    response.writeHead(status, { "content-type": "application/json", ...headers }).end(JSON.stringify(body));
+    const { status, body, headers, raw } = answer(path, request);
+    if (raw === "cut") {
+      response.writeHead(status).write("{", () => response.destroy());
+      return;
+    }
+    response.writeHead(status, { "content-type": "application/json", ...headers }).end(raw ?? JSON.stringify(body));
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -49,6 +56,16 @@ function tokens(...values: (KubernetesCredential & { name: string })[]): () => P
   };
 }
 
+/** The connections to the server that are open. */
+function openSockets(): Set<Socket> {
+  const sockets = new Set<Socket>();
+  server.on("connection", (socket) => {
+    sockets.add(socket);
+    socket.on("close", () => sockets.delete(socket));
+  });
+  return sockets;
+}
+
 const core = { resources: [{ name: "secrets", kind: "Secret", namespaced: true }] };
 const secret = { apiVersion: "v1", kind: "Secret", namespace: "default", name: "s" };
 
@@ -72,12 +89,95 @@ test("KubernetesClient renews a credential before it ends", async () => {
   expect(seen.at(-1)).toBe("GET /b Bearer next");
 });
 
+test("KubernetesClient renews a token once for all requests that need it, on the connections that it has", async () => {
+  answer = () => ({ status: 200, body: {} });
+  const sockets = openSockets();
+  let obtained = 0;
+  let lifeMs = 30_000;
+  const client = clientWith(async () => {
+    return { token: new Secret(`t${++obtained}`), expiresAt: new Date(Date.now() + lifeMs) };
+  });
+  for (let count = 1; count <= 10; count++) await client.request("GET", `/${count}`);
+  expect(obtained).toBe(10);
+  // One that is not free yet when the next request comes gets a companion.
+  expect(sockets.size).toBeLessThanOrEqual(2);
+
+  lifeMs = 600_000;
+  seen = [];
+  await Promise.all(["/a", "/b", "/c", "/d", "/e"].map((path) => client.request("GET", path)));
+  expect(obtained).toBe(11);
+  expect(seen.filter((request) => request.endsWith("Bearer t11"))).toHaveLength(5);
+});
+
+test("KubernetesClient ends the connections of a certificate that it no longer presents", async () => {
+  answer = () => ({ status: 200, body: {} });
+  const sockets = openSockets();
+  let obtained = 0;
+  const client = clientWith(async () => ({
+    certificate: `certificate ${++obtained}`,
+    key: new Secret("key"),
+    expiresAt: new Date(Date.now() + 30_000),
+  }));
+  for (const path of ["/1", "/2", "/3"]) await client.request("GET", path);
+  expect(obtained).toBe(3);
+  await waitFor("the earlier connections to end", () => sockets.size === 1);
+  expect(await client.request("GET", "/4")).toEqual({});
+});
+
+test("KubernetesClient asks for a credential again after it could not get one", async () => {
+  answer = () => ({ status: 200, body: { ok: true } });
+  let asked = 0;
+  const client = clientWith(async () => {
+    if (++asked === 1) throw new Error("not now");
+    return {};
+  });
+  await expect(client.request("GET", "/x")).rejects.toThrow("not now");
+  expect(await client.request("GET", "/x")).toEqual({ ok: true });
+});
+
 test("KubernetesClient sends a request again that was turned away for now", async () => {
   let left = 2;
   answer = () =>
     left-- > 0 ? { status: 429, body: {}, headers: { "retry-after": "0" } } : { status: 200, body: { done: 1 } };
   expect(await clientWith(tokens({ name: "t" })).request("POST", "/x", { body: {} })).toEqual({ done: 1 });
   expect(seen).toHaveLength(3);
+});
+
+test("KubernetesClient pauses until the date that a server names, and no longer than its caller wants", async () => {
+  const date = new Date(Date.now() - 1_000).toUTCString();
+  let turnedAway = false;
+  answer = (path) => {
+    if (path === "/x" && turnedAway) return { status: 200, body: { done: 1 } };
+    turnedAway = true;
+    return { status: 429, body: {}, headers: { "retry-after": path === "/x" ? date : "10" } };
+  };
+  const client = clientWith(tokens({ name: "t" }));
+  const started = performance.now();
+  expect(await client.request("GET", "/x")).toEqual({ done: 1 });
+  const stop = new AbortController();
+  const reason = new Error("interrupted");
+  const waiting = client.request("GET", "/y", { signal: stop.signal });
+  await waitFor("the refusal", () => seen.some((request) => request.includes("/y")));
+  stop.abort(reason);
+  await expect(waiting).rejects.toBe(reason);
+  expect(performance.now() - started).toBeLessThan(5_000);
+});
+
+test("KubernetesClient.watch() fails with a KubernetesError when it breaks, and does not quote what it could not read", async () => {
+  answer = (path) => (path === "/api/v1" ? { status: 200, body: core } : { status: 200, body: {}, raw: broken });
+  const client = clientWith(tokens({ name: "t" }));
+  let broken = '{"type":"ADDED","object":{}}\nhunter2\n';
+  const events: string[] = [];
+  const watch = async (): Promise<void> => {
+    for await (const { type } of client.watch(secret, new AbortController().signal)) events.push(type);
+  };
+  const unread = (await watch().catch((error: unknown) => error)) as Error;
+  expect(unread).toMatchObject({ name: "KubernetesError", reason: "Unreachable" });
+  expect(`${unread.message} ${unread.cause}`).not.toContain("hunter2");
+  expect(events).toEqual(["ADDED"]);
+
+  broken = "cut";
+  await expect(watch()).rejects.toMatchObject({ name: "KubernetesError", reason: "Unreachable" });
 });
 
 test("KubernetesClient never quotes the server about a Secret", async () => {

@@ -43,6 +43,11 @@ describe("parseStackSpec()", () => {
     expect(parse({ "dayzero:vault": { recipients: RECIPIENTS } }).vault).toMatchObject({ shares: 3, threshold: 2 });
   });
 
+  test("asks by default for more shares than one of several recipients holds", () => {
+    const recipients = RECIPIENTS.slice(0, 2);
+    expect(parse({ "dayzero:vault": { recipients, shares: 3 } }).vault.threshold).toBe(3);
+  });
+
   test("resolves a relative folder of the file from the project, and of a flag from the working directory", () => {
     const file = { "dayzero:repository": { source: "../Fleet.git" } };
     expect(parse(file).repository).toMatchObject({ source: "/Fleet.git", name: "fleet" });
@@ -76,11 +81,11 @@ describe("parseStackSpec()", () => {
     );
     expect(error.code).toBe("STACK_INVALID");
     for (const line of [
-      'config.dayzero:repository.sorce: unknown key, did you mean "source"?, got "/a"',
+      'config.dayzero:repository.sorce: unknown key, did you mean "source"?',
       "config.dayzero:repository.branch: expected a string, got 7",
       'config.dayzero:vault.recipients: expected a list, got "age1x"',
       "config.dayzero:vault.threshold: expected at least 1, got 0",
-      'config.dayzero:repositry: unknown key, did you mean "dayzero:repository"?, got {}',
+      'config.dayzero:repositry: unknown key, did you mean "dayzero:repository"?',
       "config.bare: unknown key",
     ]) {
       expect(error.message).toContain(line);
@@ -90,6 +95,11 @@ describe("parseStackSpec()", () => {
   test.each([
     ["a threshold above the shares", { "dayzero:vault": { shares: 2, threshold: 3 } }, "dayzero:vault.threshold"],
     ["one of several shares as threshold", { "dayzero:vault": { shares: 3, threshold: 1 } }, "dayzero:vault.threshold"],
+    [
+      "a threshold that one of several recipients reaches alone",
+      { "dayzero:vault": { recipients: RECIPIENTS, shares: 6, threshold: 2 } },
+      "more than the 2 shares that one recipient holds",
+    ],
     [
       "fewer shares than recipients",
       { "dayzero:vault": { recipients: RECIPIENTS, shares: 2 } },
@@ -121,6 +131,10 @@ describe("parseStackSpec()", () => {
   test.each([
     ["a recipient that is an identity", { "dayzero:vault": { recipients: ["AGE-SECRET-KEY-1HUSH"] } }],
     ["a URL with a password", { "dayzero:repository": { source: "https://me:hush@forge.example/a.git" } }],
+    [
+      "a secret below an unknown key",
+      { "dayzero:vault": { token: "hvs.HUSH" }, "dayzero:token": "hush", bare: "hush" },
+    ],
     ["a URL with a token as its user", { "dayzero:repository": { source: "https://hush@forge.example/a.git" } }],
   ])("refuses %s and never repeats it", (_what, config) => {
     const error = failure(() => parse(config));

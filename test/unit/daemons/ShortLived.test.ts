@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { ShortLived } from "../../../src/daemons/ShortLived.ts";
+import { ShortLived } from "../../../src/daemons/identity/ShortLived.ts";
 
 beforeEach(() => vi.useFakeTimers());
 afterEach(() => vi.useRealTimers());

@@ -47,7 +47,8 @@ function planBox(live: BoxLive | undefined, desired: BoxInputs): Change[] {
   const changes: Change[] = [];
   for (const path of ["size", "label"] as const) {
     if (live[path] === desired[path]) continue;
-    changes.push({ action: "update", path, before: String(live[path]), after: String(desired[path]) });
+    const action = path === "label" ? "replace" : "update";
+    changes.push({ action, path, before: String(live[path]), after: String(desired[path]) });
   }
   return changes;
 }

@@ -31,14 +31,21 @@ interface Run {
   readonly boxes?: readonly BoxSpec[];
   readonly dryRun?: boolean;
   readonly signal?: AbortSignal;
+  readonly folder?: string;
 }
 
-function run({ program = "boxes", boxes = [], dryRun = false, signal }: Run): Promise<ConvergeResult> {
+function run({
+  program = "boxes",
+  boxes = [],
+  dryRun = false,
+  signal,
+  folder = directory,
+}: Run): Promise<ConvergeResult> {
   const never = new AbortController().signal;
   const absent = (): Promise<never> => Promise.reject(new Error("there is none in this test"));
   const context: Context = {
     stack: "test",
-    directory,
+    directory: folder,
     dryRun,
     signal: signal ?? never,
     now: () => new Date(),
@@ -209,6 +216,25 @@ test("converge() refuses to remove anything when a dropped resource is protected
   expect(store.boxes.size).toBe(0);
 });
 
+test("converge() refuses to replace what is protected, in a plan too", async () => {
+  const box = (secretLabel: string, protect: boolean): BoxSpec => ({
+    name: "a",
+    size: 1,
+    secretLabel,
+    options: { protect },
+  });
+  await run({ boxes: [box("old", true)] });
+  store.log.length = 0;
+  for (const dryRun of [true, false]) {
+    await expect(run({ boxes: [box("new", true)], dryRun })).rejects.toMatchObject({
+      code: "RESOURCE_PROTECTED",
+      message: expect.stringContaining('"a" is protected, and must be replaced for label'),
+    });
+  }
+  expect(store.log).toEqual([]);
+  expect(actions(await run({ boxes: [box("new", false)] }))).toEqual(["replace a"]);
+});
+
 const REFUSED = {
   import: "elsewhere",
   aliases: ["urn:pulumi:test::boxes::dayzero:test:Box::old"],
@@ -317,7 +343,21 @@ test("converge() rejects with the signal's reason when aborted, after what is in
       stop.abort(reason);
     });
   await expect(run({ boxes: [{ name: "a", size: 1 }], signal: stop.signal })).rejects.toBe(reason);
-  expect(await readdir(join(directory, "run"))).toEqual([]);
+  expect(await readdir(directory)).toEqual([]);
+});
+
+test("converge() makes nothing when aborted before the program runs", async () => {
+  const stop = new AbortController();
+  const running = run({ boxes: [{ name: "a", size: 1 }], signal: stop.signal });
+  const reason = new Error("interrupted");
+  stop.abort(reason);
+  await expect(running).rejects.toBe(reason);
+  expect(events).toEqual([]);
+});
+
+test("converge() with dryRun leaves no folder of a stack that does not exist", async () => {
+  await run({ boxes: [{ name: "a", size: 1 }], dryRun: true, folder: join(directory, ".dayzero", "none") });
+  expect(await readdir(directory)).toEqual([]);
 });
 
 test("converge() leaves no program behind when it is killed, and the next run sweeps its socket", async () => {

@@ -2,6 +2,7 @@ import { chmod, mkdtemp, readFile, realpath, rm, stat, writeFile } from "node:fs
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { writeFileAtomic } from "../../../src/machine/writeFileAtomic.ts";
 import { fileResource } from "../../../src/resources/local/FileResource.ts";
 import { portsResource } from "../../../src/resources/local/PortsResource.ts";
 import { secretFileResource } from "../../../src/resources/local/SecretFileResource.ts";
@@ -111,6 +112,29 @@ test("secretFileResource, includes another secret file and follows it", async ()
   expect(await readFile(join(directory, "etc/server.conf"), "utf8")).toBe(`user default >${drawn}\n`);
 });
 
+test("secretFileResource, is drawn again when it was lost, and says so to who reads it", async () => {
+  const inputs = { path: "etc/password", template: "{{random:hex:16}}", purpose: "a password" };
+  const first = await converge(secretFileResource, inputs);
+  expect((await converge(secretFileResource, inputs)).live.drawn).toBe(first.live.drawn);
+  await rm(join(directory, "etc/password"));
+  expect((await converge(secretFileResource, inputs)).live.drawn).not.toBe(first.live.drawn);
+});
+
+test("secretFileResource, never draws one again whose loss is fatal", async () => {
+  const inputs = { path: "etc/key", template: "{{random:hex:16}}", purpose: "a key", loss: "fatal" };
+  await converge(secretFileResource, inputs);
+  const drawn = await readFile(join(directory, "etc/key"), "utf8");
+  const lost = expect.objectContaining({ code: "SECRET_FILE_LOST", hint: expect.stringContaining("backup") });
+  await expect(converge(secretFileResource, { ...inputs, template: "{{random:hex:32}}" })).rejects.toEqual(lost);
+  // The mark alone is lost: what is there stays.
+  await rm(join(directory, "owned"), { recursive: true });
+  await converge(secretFileResource, inputs);
+  expect(await readFile(join(directory, "etc/key"), "utf8")).toBe(drawn);
+  await rm(join(directory, "etc/key"));
+  await expect(converge(secretFileResource, inputs)).rejects.toEqual(lost);
+  await expect(readFile(join(directory, "etc/key"))).rejects.toThrow();
+});
+
 test("secretFileResource, stands in the ledger under its purpose", async () => {
   const { live, id } = await converge(secretFileResource, {
     path: "etc/key",
@@ -120,21 +144,26 @@ test("secretFileResource, stands in the ledger under its purpose", async () => {
   expect(secretFileResource.ledger?.(id, live)).toMatchObject([{ what: "a key", where: "etc/key", residual: true }]);
 });
 
-test("portsResource, remembers its ports and adds to them", async () => {
-  const { live } = await converge(portsResource, { names: ["one", "two"] });
-  expect((await converge(portsResource, { names: ["one", "two"] })).live).toEqual(live);
-  const more = await converge(portsResource, { names: ["one", "two", "three"] });
-  expect(more.changes.map((change) => change.path)).toEqual(["ports.three"]);
-  expect(more.live.ports).toMatchObject(live.ports);
+test("portsResource, remembers its ports and adds those that are missing", async () => {
+  const { live } = await converge(portsResource, {});
+  expect((await converge(portsResource, {})).live).toEqual(live);
+  const { git, ...older } = live.ports;
+  await writeFile(join(directory, "ports.json"), JSON.stringify(older));
+  const more = await converge(portsResource, {});
+  expect(more.changes.map((change) => change.path)).toEqual(["ports.git"]);
+  expect(more.live.ports).toMatchObject(older);
+  expect(more.live.ports.git).toBeGreaterThan(0);
   expect(more.live.directory).toBe(directory);
 });
 
 test("portsResource, gives no port that a stack beside it remembers", async () => {
-  const names = Array.from({ length: 300 }, (_, index) => `port-${index}`);
-  const first = await converge(portsResource, { names });
-  const second = await converge(portsResource, { names }, join(root, "b"));
-  const taken = new Set(Object.values(first.live.ports));
-  expect(Object.values(second.live.ports).filter((port) => taken.has(port))).toEqual([]);
+  const others = Array.from({ length: 18_000 }, (_, index) => 12_000 + index);
+  await writeFileAtomic(
+    join(root, "b/ports.json"),
+    JSON.stringify(Object.fromEntries(others.map((port) => [port, port]))),
+  );
+  const { live } = await converge(portsResource, {});
+  expect(Object.values(live.ports).filter((port) => others.includes(port))).toEqual([]);
 });
 
 test("every local resource, finds nothing where the state folder is missing", async () => {

@@ -5,7 +5,8 @@ import { cp, mkdtemp, readdir, readFile, realpath, rm, stat, writeFile } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { findDetached, isAlive, processStartTime } from "../../../src/machine/DetachedProcess.ts";
+import { findDetached, isAlive } from "../../../src/machine/DetachedProcess.ts";
+import { processStartTime } from "../../../src/machine/processIdentity.ts";
 import { type Launch, startDetached } from "../../../src/machine/startDetached.ts";
 import { stopProcess } from "../../../src/machine/stopProcess.ts";
 import { waitFor } from "../../support/waitFor.ts";

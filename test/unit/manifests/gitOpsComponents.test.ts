@@ -23,7 +23,7 @@ beforeAll(async () => {
         order.push(name);
         const made: Record<string, object> = {
           "dayzero:local:File": { digest: `digest of ${name}` },
-          "dayzero:local:SecretFile": { templateDigest: `digest of ${name}` },
+          "dayzero:local:SecretFile": { drawn: `drawing of ${name}` },
           "dayzero:local:Authority": { ca: "CA", certificateDigests: { "repo-server": "certificate" } },
         };
         return { id: name, state: { ...inputs, ...made[type] } };
@@ -74,7 +74,7 @@ test("GitOpsController runs the cache, the repo server and the controller on the
   expect(registered.get("controller-repo-server")?.inputs).toMatchObject({
     argv0: "argocd-repo-server",
     args: expect.arrayContaining(["--address=127.0.0.1", "--port=7002", "--metrics-address=127.0.0.1"]),
-    triggers: ["certificate"],
+    triggers: ["certificate", "drawing of controller-redis-password"],
   });
   expect(registered.get("controller-application-controller")?.inputs).toMatchObject({
     argv0: "argocd-application-controller",

@@ -50,6 +50,15 @@ describe("repositoryNeeds()", () => {
     expect(needs).toMatchObject({ namespaces: [], cluster: [{ kind: "ClusterRole" }] });
   });
 
+  test("makes a declared Namespace a destination, even when nothing else is in it", () => {
+    expect(repositoryNeeds([kind("", "Namespace", "empty")], "fleet")).toEqual({
+      namespaces: ["empty"],
+      namespaced: { empty: [] },
+      cluster: [{ group: "", kind: "Namespace" }],
+    });
+    expect(() => repositoryNeeds([kind("", "Namespace", "argocd")], "fleet")).toThrow(/namespace "argocd"/);
+  });
+
   test.each(["argocd", "dayzero-system"])("refuses a manifest in %s, and says which", (namespace) => {
     expect(() => repositoryNeeds([kind("", "Secret", namespace)], "fleet")).toThrow(
       expect.objectContaining({
@@ -82,6 +91,7 @@ test.each([
   ["Deployment", "deployments"],
   ["Ingress", "ingresses"],
   ["NetworkPolicy", "networkpolicies"],
+  ["Gateway", "gateways"],
   ["StorageClass", "storageclasses"],
   ["Endpoints", "endpoints"],
   ["ConfigMap", "configmaps"],

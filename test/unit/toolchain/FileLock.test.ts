@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { FileLock, type LockHolder, startOf } from "../../../src/machine/FileLock.ts";
+import { FileLock, type LockHolder } from "../../../src/machine/FileLock.ts";
+import { processStartTime } from "../../../src/machine/processIdentity.ts";
 
 const contender = fileURLToPath(new URL("lockContender.ts", import.meta.url));
 let folder: string;
@@ -61,7 +62,7 @@ test("FileLock.acquire() waits for a living process and takes over after SIGKILL
   holder.kill("SIGKILL");
   await once(holder, "exit");
   const lock = await FileLock.acquire({ path });
-  expect((await FileLock.holderOf(path))?.pid).toBe(process.pid);
+  expect((JSON.parse(await readFile(path, "utf8")) as LockHolder).pid).toBe(process.pid);
   await lock.release();
   expect(await readdir(folder)).toEqual([]);
 });
@@ -118,10 +119,10 @@ test("FileLock.release() leaves another holder's lock alone", async () => {
   const first = await FileLock.acquire({ path });
   await writeFile(path, JSON.stringify({ ...first.holder, token: "ffffffffffffffff" }));
   await first.release();
-  expect((await FileLock.holderOf(path))?.token).toBe("ffffffffffffffff");
+  expect((JSON.parse(await readFile(path, "utf8")) as LockHolder).token).toBe("ffffffffffffffff");
 });
 
-test("startOf() is stable for a living process and undefined for none", async () => {
-  expect(await startOf(process.pid)).toBe(await startOf(process.pid));
-  expect(await startOf(999_999_999)).toBeUndefined();
+test("processStartTime() is stable for a living process and undefined for none", async () => {
+  expect(await processStartTime(process.pid)).toBe(await processStartTime(process.pid));
+  expect(await processStartTime(999_999_999)).toBeUndefined();
 });

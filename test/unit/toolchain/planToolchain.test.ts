@@ -100,6 +100,18 @@ test("parseToolchainLock() names every problem with its path and the value seen"
   expect(() => parseToolchainLock("{", "lock.json")).toThrow("cannot parse lock.json as JSON");
 });
 
+test("parseToolchainLock() takes a publisher's digest over HTTPS only, or from this machine", () => {
+  const parse = (checksums: string) => () => {
+    const files = { "linux-x64": { url: "http://example.com/a", checksums } };
+    const pins = [{ name: "x", version: "1", sources: [{ kind: "release", files, seconds: 1 }] }];
+    return parseToolchainLock(JSON.stringify({ go: "1.26", pins }), "lock.json");
+  };
+  for (const url of ["http://example.com/sums", "http://127.0.0.1.example.com/sums", "ftp://127.0.0.1/sums"])
+    expect(parse(url)).toThrow("is not an https URL");
+  for (const url of ["https://example.com/sums", "http://127.0.0.1:8080/sums", "http://[::1]/sums"])
+    expect(parse(url)).not.toThrow();
+});
+
 test("parseToolchainLock() refuses a member outside its archive", () => {
   const file = { url: "https://example.com/a", sha256: digest, member: "../../etc/passwd" };
   const value = {

@@ -47,7 +47,9 @@ export function oidcIssuer(options: OidcIssuerOptions): Issuer {
       }
       const { iat, exp } = decodeJwt(answer.token);
       if (iat === undefined || exp === undefined) {
-        throw new DayzeroError("ISSUER_TOKEN_INVALID", `cannot use the token of ${path}: it has no iat or no exp`);
+        throw new DayzeroError("ISSUER_TOKEN_INVALID", `cannot use the token of ${path}: it has no iat or no exp`, {
+          hint: "run dayzero up, which puts Vault's OIDC roles right",
+        });
       }
       return {
         username: GIT_USERNAME,

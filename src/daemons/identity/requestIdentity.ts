@@ -5,7 +5,11 @@ import { socketPath } from "../../machine/socketPath.ts";
 
 const TIMEOUT_MS = 15_000;
 
-/** A token of a service account from the stack's identity broker: for `audience`, or for the API server without one. */
+/**
+ * A token of a service account from the stack's identity broker: for `audience`, or for the API server without one.
+ *
+ * Throws IDENTITY_BROKER_FAILED, with the broker's own reason where it gives one.
+ */
 export function requestIdentity(
   socket: string,
   account: { readonly namespace: string; readonly name: string },
@@ -34,9 +38,12 @@ export function requestIdentity(
       try {
         let text = "";
         for await (const chunk of response) text += String(chunk);
-        if (response.statusCode !== 200) return fail(`the identity broker answered ${response.statusCode}`);
-        const answer = JSON.parse(text) as { token: string; expirationTimestamp: string };
-        resolve({ token: new Secret(answer.token), expiresAt: new Date(answer.expirationTimestamp) });
+        const answer = JSON.parse(text) as { token: string; expirationTimestamp: string; error?: string };
+        if (response.statusCode === 200) {
+          resolve({ token: new Secret(answer.token), expiresAt: new Date(answer.expirationTimestamp) });
+        } else {
+          fail(`the identity broker answered ${response.statusCode}: ${answer.error}`);
+        }
       } catch {
         // Neither the text nor a parser's error, which would quote it, is told.
         fail("the identity broker's answer could not be read");

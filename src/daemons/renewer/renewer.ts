@@ -1,26 +1,21 @@
-import { chmod, readFile, rm } from "node:fs/promises";
-import { createServer } from "node:http";
-import { KubernetesClient } from "../clients/KubernetesClient.ts";
-import { VaultClient } from "../clients/VaultClient.ts";
-import { DayzeroError } from "../config/DayzeroError.ts";
-import type { Secret } from "../credentials/Secret.ts";
-import { issueProved } from "../issuers/issueProved.ts";
-import { oidcIssuer } from "../issuers/oidc.ts";
-import { repositorySecretState } from "../issuers/RepositorySecretState.ts";
-import { readRepositorySecret, swapRepositorySecret } from "../issuers/swapRepositorySecret.ts";
-import { StackLayout } from "../machine/StackLayout.ts";
-import { socketPath } from "../machine/socketPath.ts";
-import { repositorySecretName } from "../manifests/repositorySecret.ts";
-import { GIT_READER, VAULT_AUDIENCE } from "../manifests/vault/trustNames.ts";
-import { Refresher } from "./renewer/Refresher.ts";
-import { Renewal } from "./renewer/Renewal.ts";
-import type { RenewerConfiguration } from "./renewer/RenewerConfiguration.ts";
-import { requestIdentity } from "./renewer/requestIdentity.ts";
-
-/** Where the post-receive hook and `dayzero status` find the renewer. */
-export function renewerSocket(layout: StackLayout): string {
-  return layout.run("renewer.sock");
-}
+import { readFile } from "node:fs/promises";
+import { KubernetesClient } from "../../clients/KubernetesClient.ts";
+import { VaultClient } from "../../clients/VaultClient.ts";
+import { DayzeroError } from "../../config/DayzeroError.ts";
+import type { Secret } from "../../credentials/Secret.ts";
+import { issueProved } from "../../issuers/issueProved.ts";
+import { oidcIssuer } from "../../issuers/oidcIssuer.ts";
+import { repositorySecretState } from "../../issuers/RepositorySecretState.ts";
+import { readRepositorySecret, swapRepositorySecret } from "../../issuers/swapRepositorySecret.ts";
+import { StackLayout } from "../../machine/StackLayout.ts";
+import { serveOnSocket } from "../../machine/serveOnSocket.ts";
+import { rootApplicationReference } from "../../manifests/argocd/rootApplication.ts";
+import { repositorySecretName } from "../../manifests/repositorySecret.ts";
+import { GIT_READER, VAULT_AUDIENCE } from "../../manifests/vault/trustNames.ts";
+import { requestIdentity } from "../identity/requestIdentity.ts";
+import { Refresher } from "./Refresher.ts";
+import { Renewal } from "./Renewal.ts";
+import type { RenewerConfiguration } from "./RenewerConfiguration.ts";
 
 export interface ServeRenewerOptions {
   /** The stack's state folder. */
@@ -35,7 +30,7 @@ export interface ServeRenewerOptions {
  * arrive. Configured by etc/renewer.json ({@link RenewerConfiguration}).
  *
  * On the socket run/renewer.sock (0600): `POST /refresh` annotates the Application and answers 202, or 503 with the reason;
- * `GET /status` answers a {@link import("./renewer/Renewal.ts").RenewalStatus}. An outage of Vault, the API server or the identity
+ * `GET /status` answers a {@link import("./Renewal.ts").RenewalStatus}. An outage of Vault, the API server or the identity
  * broker is waited out. Resolves once stopped.
  */
 export async function serveRenewer({ directory, signal, ...options }: ServeRenewerOptions): Promise<void> {
@@ -76,16 +71,11 @@ export async function serveRenewer({ directory, signal, ...options }: ServeRenew
   });
   const refresher = new Refresher({
     client: kubernetes,
-    application: {
-      apiVersion: "argoproj.io/v1alpha1",
-      kind: "Application",
-      namespace: config.namespace,
-      name: config.application,
-    },
+    application: { ...rootApplicationReference, namespace: config.namespace, name: config.application },
     onFailure: (error) => log({ event: "refresh failed", error: reasonOf(error) }),
   });
 
-  const stopServing = await listen(socketPath(renewerSocket(layout)), async (method, path) => {
+  const stopServing = await serveOnSocket(layout.renewerSocket, async ({ method, url: path }) => {
     if (method === "GET" && path === "/status") return { status: 200, body: renewal.status() };
     if (method !== "POST" || path !== "/refresh") return { status: 404, body: { error: "no such path" } };
     try {
@@ -105,22 +95,4 @@ export async function serveRenewer({ directory, signal, ...options }: ServeRenew
 
 function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : "unknown";
-}
-
-type Handler = (method: string, path: string) => Promise<{ status: number; body: object }>;
-
-/** Serves JSON on a Unix socket, in the place of one that a killed process left; returns how to stop. */
-async function listen(path: string, handle: Handler): Promise<() => Promise<void>> {
-  const server = createServer(async (request, response) => {
-    request.resume();
-    const { status, body } = await handle(request.method ?? "", request.url ?? "");
-    response.writeHead(status, { "content-type": "application/json", connection: "close" }).end(JSON.stringify(body));
-  });
-  await rm(path, { force: true });
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(path, resolve);
-  });
-  await chmod(path, 0o600);
-  return () => new Promise((resolve) => server.close(() => resolve()));
 }

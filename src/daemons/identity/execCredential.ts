@@ -1,7 +1,5 @@
-import { request } from "node:http";
-import { DayzeroError } from "../config/DayzeroError.ts";
-import { StackLayout } from "../machine/StackLayout.ts";
-import { socketPath } from "../machine/socketPath.ts";
+import { StackLayout } from "../../machine/StackLayout.ts";
+import { requestIdentity } from "./requestIdentity.ts";
 
 /**
  * What an exec plugin prints for the program that started it. It holds a credential: it goes to that program's pipe and
@@ -18,8 +16,6 @@ export interface ExecCredential {
   );
 }
 
-const TIMEOUT_MS = 15_000;
-
 /** A token of a service account for the API server, from the stack's identity broker. */
 export async function tokenCredential(options: {
   directory: string;
@@ -27,15 +23,8 @@ export async function tokenCredential(options: {
   name: string;
 }): Promise<ExecCredential> {
   const { directory, namespace, name } = options;
-  const { status, body } = await ask(new StackLayout(directory).identitySocket, { namespace, name });
-  const answer = JSON.parse(body) as { token: string; expirationTimestamp: string; error?: string };
-  if (status !== 200) {
-    throw new DayzeroError(
-      "IDENTITY_REFUSED",
-      `cannot get a token of service account ${namespace}/${name}: ${answer.error}`,
-    );
-  }
-  return credential({ token: answer.token, expirationTimestamp: answer.expirationTimestamp });
+  const { token, expiresAt } = await requestIdentity(new StackLayout(directory).identitySocket, { namespace, name });
+  return credential({ token: token.reveal(), expirationTimestamp: expiresAt.toISOString() });
 }
 
 /** The stack's administrator: a client certificate minted here and now, nine minutes from now at most. */
@@ -49,7 +38,7 @@ export async function certificateCredential(options: {
   identity: "administrator" | "kube-controller-manager";
 }): Promise<ExecCredential> {
   // Loaded here: signing costs 160 ms of loading, which a plugin that asks for a token does not have to pay.
-  const { mintClientCertificate } = await import("../machine/mintClientCertificate.ts");
+  const { mintClientCertificate } = await import("../../machine/mintClientCertificate.ts");
   const { certificate, key, expiresAt } = await mintClientCertificate(options.directory, options.identity);
   return credential({
     clientCertificateData: certificate,
@@ -60,35 +49,4 @@ export async function certificateCredential(options: {
 
 function credential(status: ExecCredential["status"]): ExecCredential {
   return { apiVersion: "client.authentication.k8s.io/v1", kind: "ExecCredential", status };
-}
-
-async function ask(socket: string, body: object): Promise<{ status: number; body: string }> {
-  return new Promise((resolve, reject) => {
-    const failed = (cause: unknown) =>
-      reject(
-        new DayzeroError("IDENTITY_BROKER_SILENT", `cannot ask the identity broker at ${socket}`, {
-          cause,
-          hint: "run dayzero up: it starts what is not running",
-        }),
-      );
-    const sent = request({
-      socketPath: socketPath(socket),
-      method: "POST",
-      path: "/token",
-      agent: false,
-      headers: { "content-type": "application/json" },
-      signal: AbortSignal.timeout(TIMEOUT_MS),
-    });
-    sent.on("error", failed);
-    sent.on("response", async (response) => {
-      try {
-        let text = "";
-        for await (const chunk of response) text += String(chunk);
-        resolve({ status: response.statusCode ?? 0, body: text });
-      } catch (error) {
-        failed(error);
-      }
-    });
-    sent.end(JSON.stringify(body));
-  });
 }

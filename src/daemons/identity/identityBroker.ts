@@ -1,9 +1,8 @@
-import { chmod, readFile, rm } from "node:fs/promises";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { connect } from "node:net";
-import { DayzeroError } from "../config/DayzeroError.ts";
-import { StackLayout } from "../machine/StackLayout.ts";
-import { socketPath } from "../machine/socketPath.ts";
+import { readFile } from "node:fs/promises";
+import type { IncomingMessage } from "node:http";
+import { mintClientCertificate } from "../../machine/mintClientCertificate.ts";
+import { StackLayout } from "../../machine/StackLayout.ts";
+import { serveOnSocket } from "../../machine/serveOnSocket.ts";
 import { type TokenGrant, TokenIssuer, TokenRefused } from "./TokenIssuer.ts";
 
 /** `etc/identity-broker.json`. */
@@ -27,42 +26,26 @@ const BODY_LIMIT = 4_096;
 export async function serveIdentityBroker(options: { directory: string; signal: AbortSignal }): Promise<void> {
   const { directory, signal } = options;
   const layout = new StackLayout(directory);
-  const text = await readFile(layout.etc("identity-broker.json"), "utf8");
-  const issuer = new TokenIssuer({ directory, ...(JSON.parse(text) as IdentityBrokerConfiguration) });
-  const path = socketPath(layout.identitySocket);
-  await removeStale(path);
-  const server = createServer((request, response) => void answer(request, response, issuer));
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(path, resolve);
+  const [configuration, ca] = await Promise.all(
+    [layout.etc("identity-broker.json"), layout.pki("kubernetes", "ca.crt")].map((file) => readFile(file, "utf8")),
+  );
+  const { server, allow } = JSON.parse(configuration ?? "") as IdentityBrokerConfiguration;
+  // The client takes 200 ms to load, which nobody has to wait for who does not ask for a token yet.
+  const connected = import("../../clients/KubernetesClient.ts").then(({ KubernetesClient }) => {
+    // Under a certificate of its own that it signs in memory.
+    const credential = () => mintClientCertificate(directory, "identity-broker");
+    const kubernetes = new KubernetesClient({ server, ca, credential });
+    return { kubernetes, issuer: new TokenIssuer({ kubernetes, allow }) };
   });
-  await chmod(path, 0o600);
+  const stop = await serveOnSocket(layout.identitySocket, async (request) =>
+    handle(request, (await connected).issuer).catch(failure),
+  );
   await new Promise<void>((resolve) => {
     if (signal.aborted) resolve();
     else signal.addEventListener("abort", () => resolve(), { once: true });
   });
-  // Closing unlinks the socket; answers under way are finished.
-  server.closeIdleConnections();
-  await new Promise((resolve) => server.close(resolve));
-}
-
-/** A broker that was killed leaves its socket; one that lives keeps it. */
-async function removeStale(path: string): Promise<void> {
-  const lives = await new Promise<boolean>((resolve) => {
-    const socket = connect(path, () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.on("error", () => resolve(false));
-  });
-  if (lives) throw new DayzeroError("SOCKET_TAKEN", `cannot listen on ${path}: an identity broker answers there`);
-  await rm(path, { force: true });
-}
-
-async function answer(request: IncomingMessage, response: ServerResponse, issuer: TokenIssuer): Promise<void> {
-  const { status, body } = await handle(request, issuer).catch((error: unknown) => failure(error));
-  const headers = { "content-type": "application/json", "cache-control": "no-store", connection: "close" };
-  response.writeHead(status, headers).end(JSON.stringify(body));
+  await stop();
+  await (await connected).kubernetes.close();
 }
 
 async function handle(request: IncomingMessage, issuer: TokenIssuer): Promise<{ status: number; body: object }> {

@@ -1,0 +1,31 @@
+import { formatElapsed } from "../narrator/formatElapsed.ts";
+import type { Survey } from "./surveyStack.ts";
+
+/** What keeps a stack from being healthy, each with what to do; empty when everything runs, is reconciled and may go on. */
+export function problemsOf({ processes, application, credentials }: Survey, now: Date): string[] {
+  const dead = processes.filter(({ pid }) => pid === null).map(({ name }) => name);
+  const stuck = processes.filter(({ pid, healthy }) => pid !== null && !healthy).map(({ name }) => name);
+  const problems: string[] = [];
+  if (processes.length === 0) problems.push("nothing was started yet; run dayzero up");
+  if (dead.length > 0) problems.push(`not running: ${dead.join(", ")}; run dayzero up, it starts what is dead`);
+  if (stuck.length > 0) problems.push(`running and not ready: ${stuck.join(", ")}; see logs/${stuck[0]}.log`);
+  if (application === undefined) {
+    problems.push(
+      "no answer about the root Application: not there yet, or the cluster does not answer; run dayzero up",
+    );
+  } else {
+    const { sync, health } = application;
+    const look = "see kubectl -n argocd describe application root";
+    if (sync !== "Synced") problems.push(`the root Application is ${sync}, not what the repository says; ${look}`);
+    if (health !== "Healthy") problems.push(`the root Application is ${health}; ${look}`);
+  }
+  if (credentials.length === 0) problems.push("Argo CD has no Git credential; run dayzero up");
+  for (const { name, expiresAt } of credentials) {
+    const left = Date.parse(expiresAt) - now.getTime();
+    if (!(left > 0)) {
+      const since = Number.isNaN(left) ? "" : ` ${formatElapsed(-left)} ago`;
+      problems.push(`Git credential ${name} expired${since}; see logs/renewer.log, and run dayzero up`);
+    }
+  }
+  return problems;
+}

@@ -1,0 +1,48 @@
+import { describe, expect, test } from "vitest";
+import { problemsOf } from "../../../src/cli/status/problemsOf.ts";
+import type { Survey } from "../../../src/cli/status/surveyStack.ts";
+
+describe("problemsOf()", () => {
+  const now = new Date("2026-01-01T00:00:00Z");
+  const healthy: Survey = {
+    processes: [{ name: "etcd", pid: 1, healthy: true }],
+    application: { sync: "Synced", health: "Healthy", revision: "a", branch: "main" },
+    credentials: [
+      {
+        name: "repo-fleet",
+        issuer: "openbao-oidc",
+        expiresAt: "2026-01-01T00:01:00Z",
+        nextRenewal: "2026-01-01T00:00:30Z",
+      },
+    ],
+    ledger: [],
+    unobservable: [],
+    repositories: [],
+  };
+  const [credential] = healthy.credentials;
+
+  test("finds nothing wrong with a healthy stack", () => {
+    expect(problemsOf(healthy, now)).toEqual([]);
+  });
+
+  test.each<[string, Partial<Survey>, RegExp]>([
+    ["nothing started", { processes: [] }, /nothing was started/],
+    ["a dead process", { processes: [{ name: "etcd", pid: null, healthy: false }] }, /not running: etcd/],
+    ["a stuck process", { processes: [{ name: "etcd", pid: 1, healthy: false }] }, /not ready: etcd/],
+    ["no answer", { application: undefined }, /no answer about the root Application/],
+    [
+      "another state than the repository's",
+      { application: { ...healthy.application, sync: "OutOfSync" } as never },
+      /OutOfSync/,
+    ],
+    ["an unhealthy Application", { application: { ...healthy.application, health: "Degraded" } as never }, /Degraded/],
+    ["no credential", { credentials: [] }, /no Git credential/],
+    [
+      "an expired credential",
+      { credentials: [{ ...credential, expiresAt: "2025-12-31T23:59:00Z" } as never] },
+      /repo-fleet expired/,
+    ],
+  ])("has one line for %s", (_what, change, line) => {
+    expect(problemsOf({ ...healthy, ...change }, now)).toEqual([expect.stringMatching(line)]);
+  });
+});
