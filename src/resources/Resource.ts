@@ -39,6 +39,14 @@ export interface Context {
   readonly memory: Map<string, Secret>;
 }
 
+/** Why a resource that the program dropped is not removed. */
+export interface Stay {
+  /** `kept`: it is left alone and stays the stack's. `released`: it is left, but `remove` takes the stack's mark off it. */
+  readonly as: "kept" | "released";
+  /** What stays, why, and what the person may do about it. */
+  readonly note: string;
+}
+
 /**
  * The contract of everything Dayzero itself manages; the converge host and the Pulumi plugin both serve it.
  *
@@ -61,6 +69,8 @@ export interface Resource<Inputs, Live extends object> {
   apply(changes: readonly Change[], desired: Inputs, ctx: Context): Promise<Live>;
   /** Identities that this stack marked as its own: how a resource dropped from the program is found. */
   owned(stack: string, ctx: Context): Promise<string[]>;
+  /** Asked before something dropped is removed, in plans too; by default, and when `undefined`, it is removed. */
+  stays?(id: string, ctx: Context): Promise<Stay | undefined>;
   /** Removes it; already gone is success. */
   remove(id: string, ctx: Context): Promise<void>;
   /** Credentials that exist because of it. */

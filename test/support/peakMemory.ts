@@ -14,8 +14,10 @@ export async function peakMemory(pid: number): Promise<number> {
         ["status", "cmdline"].map((file) => readFile(`/proc/${seen}/${file}`, "utf8").catch(() => "")),
       );
       const kilobytes = /^VmHWM:\s+(\d+) kB$/m.exec(status ?? "")?.[1];
-      // Servers are its children only until they have been let go.
-      if (kilobytes !== undefined && /node/.test(command?.split("\0")[0] ?? "")) peaks.set(seen, Number(kilobytes));
+      // The servers that it starts are its children too, while it runs; only its program is a part of it.
+      const words = command?.split("\0") ?? [];
+      const isOwn = seen === pid || words.some((word) => word.endsWith("/programEntry.ts"));
+      if (kilobytes !== undefined && isOwn) peaks.set(seen, Number(kilobytes));
     }
     await new Promise((resolve) => setTimeout(resolve, 20));
   }

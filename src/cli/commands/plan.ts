@@ -6,9 +6,20 @@ import type { Outcome, Run } from "../Run.ts";
 
 type PlannedChange = Pick<ResourceChange, "type" | "name" | "action" | "changes">;
 
-const SIGNS: Record<Action, string> = { create: "+", update: "~", replace: "±", delete: "-", same: " " };
+const SIGNS: Record<Action, string> = {
+  create: "+",
+  update: "~",
+  replace: "±",
+  delete: "-",
+  release: "~",
+  keep: "=",
+  same: " ",
+};
 
-/** `dayzero plan`: every change that `up` would make; changes nothing. */
+/** Of these the change as a whole carries the reason. */
+const STAYING: ReadonlySet<Action> = new Set(["release", "keep"]);
+
+/** `dayzero plan`: every change that `up` would make, and what it would keep though it was dropped; changes nothing. */
 export async function plan(run: Run, stack: string, options: ConvergeOptions): Promise<Outcome> {
   const changes = await convergeStack(run, stack, { ...options, dryRun: true }, async ({ result }) =>
     result.changes
@@ -25,6 +36,8 @@ function describe(stack: string, planned: readonly PlannedChange[]): string {
     ...changes
       .filter(({ path }) => path !== "")
       .map(({ path, before, after }) => `    ${path}: ${before ?? "(none)"} -> ${after ?? "(none)"}`),
+    ...(STAYING.has(action) ? changes.filter(({ path }) => path === "").map(({ after }) => `    ${after}`) : []),
   ]);
-  return [...lines, `stack ${stack}: ${planned.length} to change`].join("\n");
+  const count = planned.filter(({ action }) => action !== "keep").length;
+  return [...lines, `stack ${stack}: ${count === 0 ? "nothing" : count} to change`].join("\n");
 }

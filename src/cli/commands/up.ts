@@ -25,7 +25,7 @@ export async function up(run: Run, stack: string, options: ConvergeOptions): Pro
       const elapsedMs = Math.round(performance.now() - since);
       const revision = application?.revision ?? null;
       const { ledger } = result;
-      const changed = result.changes.filter(({ action }) => action !== "same").length;
+      const changed = result.changes.filter(({ action }) => action !== "same" && action !== "keep").length;
       const repository = layout.repository(spec.repository.name);
       const text = [
         `stack ${stack} is up: ${changed === 0 ? "nothing had to change" : `${changed} changed`}, ${formatElapsed(elapsedMs)}`,

@@ -1,7 +1,7 @@
 import type { Change } from "../../resources/Resource.ts";
 
-/** What was decided about one resource. */
-export type Action = "create" | "update" | "replace" | "delete" | "same";
+/** What was decided about one resource; the last line is about those that the program dropped and that stay. */
+export type Action = ("create" | "update" | "replace" | "delete" | "same") | ("release" | "keep");
 
 /** Where a phase stands: one phase per top-level component of the program. */
 export interface PhaseState {

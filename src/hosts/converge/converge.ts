@@ -152,6 +152,8 @@ function programFailed(
   const how = exit?.signal ? `signal ${exit.signal}` : `exit code ${exit?.code ?? "unknown"}`;
   return new DayzeroError("PROGRAM_FAILED", `the program ${path} failed: ${first ?? how}`, {
     ...(first === undefined ? {} : { cause: Object.assign(new Error(first), { stack: said }) }),
-    hint: "correct the program (--debug tells where it failed) and run `dayzero up` again; nothing was removed",
+    hint: exit?.signal
+      ? "run `dayzero up` again; nothing was removed"
+      : "correct the program (--debug tells where it failed) and run `dayzero up` again; nothing was removed",
   });
 }

@@ -1,6 +1,6 @@
 import { DayzeroError } from "../../config/DayzeroError.ts";
-import type { Context } from "../../resources/Resource.ts";
-import type { ConvergeEvent, ResourceEvent } from "./ConvergeEvent.ts";
+import type { Change, Context, Stay } from "../../resources/Resource.ts";
+import type { Action, ConvergeEvent, ResourceEvent } from "./ConvergeEvent.ts";
 import type { RegisteredResource, ResourceChange } from "./Deployment.ts";
 import type { AnyHandler } from "./Handler.ts";
 import { isNotThere } from "./notThere.ts";
@@ -23,19 +23,21 @@ interface Dropped {
   readonly handler: AnyHandler;
   readonly id: string;
   readonly protect: boolean;
+  readonly stay: Stay | undefined;
 }
 
 /**
- * Removes what the stack owns and its program no longer registers; in a plan, only lists it.
+ * Removes what the stack owns and its program no longer registers; in a plan, only lists it. What has a reason to stay is left, and
+ * narrated.
  *
  * Nothing is removed when any of it is protected: RESOURCE_PROTECTED names it.
  */
 export async function removeDropped(options: Options): Promise<ResourceChange[]> {
   const dropped: Dropped[] = [];
   for (const handler of [...options.handlers].reverse()) dropped.push(...(await droppedOf(handler, options)));
-  const kept = dropped.filter(({ protect }) => protect);
-  if (kept.length > 0 && !options.dryRun) {
-    const names = kept.map(({ handler, id }) => `${handler.type} "${id}"`).join(", ");
+  const refused = dropped.filter(({ protect, stay }) => protect && stay?.as !== "kept");
+  if (refused.length > 0 && !options.dryRun) {
+    const names = refused.map(({ handler, id }) => `${handler.type} "${id}"`).join(", ");
     throw new DayzeroError("RESOURCE_PROTECTED", `cannot remove ${names}: protected, and no longer in the program`, {
       hint: "put it back with `protect: false`, run `dayzero up`, and then take it out",
     });
@@ -62,33 +64,50 @@ async function droppedOf(handler: AnyHandler, options: Options): Promise<Dropped
   // What was made last may need what was made first.
   const ids = owned.filter((id) => !registered.has(id)).reverse();
   return Promise.all(
-    ids.map(async (id) => ({ handler, id, protect: await options.marks.isProtected(handler, id, ctx) })),
+    ids.map(async (id) => ({
+      handler,
+      id,
+      protect: await options.marks.isProtected(handler, id, ctx),
+      stay: await handler.stays?.(id, ctx),
+    })),
   );
 }
 
-async function remove({ handler, id, protect }: Dropped, options: Options): Promise<ResourceChange> {
+async function remove({ handler, id, protect, stay }: Dropped, options: Options): Promise<ResourceChange> {
   const resource = eventOf(handler.type, id);
   const { urn, name, type } = resource;
-  const note = protect ? [{ action: "update", path: "protect", before: "true" } as const] : [];
-  const change: ResourceChange = { urn, name, type, action: "delete", changes: note };
+  const changes: Change[] = [];
+  if (protect) changes.push({ action: "update", path: "protect", before: "true" });
+  if (stay !== undefined) changes.push({ action: "update", path: "", after: stay.note });
+  const action = actionOf(stay);
+  const change: ResourceChange = { urn, name, type, action, changes };
   const startedAt = performance.now();
   const elapsed = (): number => Math.round(performance.now() - startedAt);
   options.emit({ ...resource, kind: "resource-started" });
   try {
     if (!options.dryRun) {
-      options.assertWritable();
-      await handler.remove(id, options.contextFor(resource));
+      const ctx = options.contextFor(resource);
+      if (action !== "keep") {
+        options.assertWritable();
+        await handler.remove(id, ctx);
+      }
+      if (stay !== undefined) ctx.narrate(stay.note);
     }
   } catch (error) {
     options.emit({ ...resource, kind: "resource-failed", error: error as Error, ms: elapsed() });
     const { message } = error as Error;
     throw new DayzeroError("REMOVAL_FAILED", `cannot remove ${type} "${name}": ${message}`, {
       cause: error,
-      hint: "run `dayzero up` again once the cause is gone",
+      hint: (error instanceof DayzeroError && error.hint) || "run `dayzero up` again once the cause is gone",
     });
   }
-  options.emit({ ...resource, kind: "resource-finished", action: "delete", changes: change.changes, ms: elapsed() });
+  options.emit({ ...resource, kind: "resource-finished", action, changes, ms: elapsed() });
   return change;
+}
+
+function actionOf(stay: Stay | undefined): Action {
+  if (stay === undefined) return "delete";
+  return stay.as === "kept" ? "keep" : "release";
 }
 
 /** What is no longer in the program has no URN: its identity stands for it. */

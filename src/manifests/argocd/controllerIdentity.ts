@@ -1,3 +1,4 @@
+import { ADOPT_ANNOTATION } from "../marks.ts";
 import type { Manifest } from "./Manifest.ts";
 
 /** The namespace of Argo CD's own objects. */
@@ -12,16 +13,19 @@ export const PART_OF_ARGOCD = { "app.kubernetes.io/part-of": "argocd" } as const
 /** How RBAC names the application controller. */
 export const CONTROLLER_SUBJECT = { kind: "ServiceAccount", name: CONTROLLER, namespace: ARGOCD_NAMESPACE } as const;
 
-/** Namespaces that every cluster has. */
-const BUILT_IN = ["default", "kube-node-lease", "kube-public", "kube-system"];
-
 export function namespace(name: string): Manifest {
   return { apiVersion: "v1", kind: "Namespace", metadata: { name } };
 }
 
-/** The destinations that have to be made. */
+/**
+ * The destinations that have to be made: every cluster has `default`. One that is there is taken over, as is needed when the person
+ * goes back to a repository whose namespaces were left in place.
+ */
 export function destinationNamespaces(names: readonly string[]): Manifest[] {
-  return names.filter((name) => !BUILT_IN.includes(name)).map(namespace);
+  const annotations = { [ADOPT_ANNOTATION]: "true" };
+  return names
+    .filter((name) => name !== "default")
+    .map((name) => ({ ...namespace(name), metadata: { name, annotations } }));
 }
 
 /** The controller's account. Its tokens come from TokenRequest only: nothing mounts or stores one. */

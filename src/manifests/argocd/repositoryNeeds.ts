@@ -30,14 +30,14 @@ export interface RepositoryNeeds {
   readonly defaultNamespace?: string;
 }
 
-/** They hold what the controller's own rights and credentials rest on. */
-const RESERVED = [ARGOCD_NAMESPACE, DAYZERO_NAMESPACE];
+/** They hold what the controller's own rights and credentials, and the cluster itself, rest on. */
+const RESERVED = [ARGOCD_NAMESPACE, DAYZERO_NAMESPACE, "kube-node-lease", "kube-public", "kube-system"];
 
 /**
  * Sorts what a repository holds by where it goes. Equal repositories give equal results whatever their order.
  *
  * A namespaced kind without a namespace goes to `defaultNamespace`. Throws REPOSITORY_NAMESPACE_RESERVED for a repository
- * that reaches into the namespaces of Argo CD or Dayzero.
+ * that reaches into the namespaces of Argo CD, Dayzero or Kubernetes itself.
  */
 export function repositoryNeeds(kinds: readonly RepositoryKind[], defaultNamespace: string): RepositoryNeeds {
   const cluster: GroupKind[] = [];
@@ -77,7 +77,7 @@ function refuseReserved(namespace: string, kind: string): void {
     "REPOSITORY_NAMESPACE_RESERVED",
     `cannot let the repository put a ${kind} into namespace "${namespace}"`,
     {
-      hint: `move it to another namespace: ${RESERVED.join(" and ")} hold the controller's own rights and credentials`,
+      hint: `move it to another namespace: ${RESERVED.join(", ")} are the cluster's and the controller's own`,
     },
   );
 }

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { DayzeroError } from "../../config/DayzeroError.ts";
 import { isBranchName, isInnerFolder } from "../../config/stackRules.ts";
 import { StackLayout } from "../../machine/StackLayout.ts";
-import type { RepositoryKind } from "../../manifests/argocd/repositoryNeeds.ts";
+import { type RepositoryKind, repositoryNeeds } from "../../manifests/argocd/repositoryNeeds.ts";
 import type { Change, Context, Resource } from "../Resource.ts";
 import { BareRepository } from "./BareRepository.ts";
 import { commitScaffold } from "./commitScaffold.ts";
@@ -98,7 +98,7 @@ export const repositoryResource: Resource<RepositoryInputs, RepositoryLive> = {
     if (revision === undefined) return { ...live, revision: "", problem: `branch "${branch}" was deleted` };
     if (recordOf({ revision, path }) === live.recorded) return { ...live, revision, problem: "" };
     try {
-      return { ...live, revision, problem: "", kinds: await renderManifests(repository, { revision, path }, ctx) };
+      return { ...live, revision, problem: "", kinds: await reconcilable(name, repository, { revision, path }, ctx) };
     } catch (error) {
       if (!(error instanceof DayzeroError)) throw error;
       return { ...live, revision, problem: error.message };
@@ -160,6 +160,13 @@ export const repositoryResource: Resource<RepositoryInputs, RepositoryLive> = {
     return owned.flat();
   },
 
+  async stays(name, ctx) {
+    const layout = new StackLayout(ctx.directory);
+    if (!(await hasOwnCommits(layout, name, ctx.tool("git")))) return undefined;
+    const note = `kept ${layout.repository(name)}: it holds commits that exist nowhere else; push them elsewhere, then delete the folder`;
+    return { as: "kept", note };
+  },
+
   /** Throws REPOSITORY_HAS_COMMITS rather than lose what a person pushed. */
   async remove(name, ctx) {
     const layout = new StackLayout(ctx.directory);
@@ -219,9 +226,21 @@ async function converge(
       },
     );
   }
-  const kinds = await renderManifests(repository, { revision, path }, ctx);
+  const kinds = await reconcilable(desired.name, repository, { revision, path }, ctx);
   await repository.settle({ stack: ctx.stack, source, branch, path });
   await repository.remember({ revision, path, kinds });
+}
+
+/** What a revision holds, refused when the controller must not be given the rights for it. */
+async function reconcilable(
+  name: string,
+  repository: BareRepository,
+  at: { revision: string; path: string },
+  ctx: Context,
+): Promise<RepositoryKind[]> {
+  const kinds = await renderManifests(repository, at, ctx);
+  repositoryNeeds(kinds, name);
+  return kinds;
 }
 
 /** The branch to reconcile. A source that cannot be reached stops only what was never mirrored. */

@@ -8,7 +8,7 @@ import {
 import { KubernetesError } from "../../clients/KubernetesError.ts";
 import { DayzeroError } from "../../config/DayzeroError.ts";
 import { ADOPT_ANNOTATION, PROTECT_ANNOTATION, STACK_LABEL } from "../../manifests/marks.ts";
-import type { Change, Context } from "../Resource.ts";
+import type { Change, Context, Stay } from "../Resource.ts";
 import { awaitReadiness, nameOf } from "./awaitReadiness.ts";
 import { compareObjects } from "./compareObjects.ts";
 import { deleteAndWait } from "./deleteAndWait.ts";
@@ -127,9 +127,20 @@ export class KubernetesHandler {
     return object?.metadata.annotations?.[PROTECT_ANNOTATION] === "true";
   }
 
+  /** A namespace goes with all that is in it, whoever made that: it is never deleted. */
+  async stays(id: string): Promise<Stay | undefined> {
+    if (!id.startsWith(NAMESPACES)) return undefined;
+    const name = id.slice(NAMESPACES.length);
+    const note = `left namespace ${name} in place: delete it with kubectl once nothing in it is needed`;
+    return { as: "released", note };
+  }
+
   async remove(id: string, ctx: Context): Promise<void> {
     const object = await this.#find(id, ctx.stack);
-    if (object !== undefined) {
+    if (object !== undefined && id.startsWith(NAMESPACES)) {
+      const metadata = { uid: object.metadata.uid, labels: { [STACK_LABEL]: null } };
+      await this.#required().mergePatch(referenceOf(object), { metadata });
+    } else if (object !== undefined) {
       await deleteAndWait(this.#required(), referenceOf(object), { ctx, uid: object.metadata.uid });
     }
     await this.#inventory?.remove([id]);
@@ -200,6 +211,9 @@ export class KubernetesHandler {
     });
   }
 }
+
+/** How the identity of a namespace begins. */
+const NAMESPACES = "core/Namespace//";
 
 /** Path of the change that is no write: the object is as desired and only has to become ready. */
 const READINESS_PATH = "status";

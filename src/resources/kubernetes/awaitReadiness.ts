@@ -1,6 +1,6 @@
 import { type KubernetesClient, type KubernetesManifest, referenceOf } from "../../clients/KubernetesClient.ts";
 import { DayzeroError } from "../../config/DayzeroError.ts";
-import { nudgeOf, type Readiness, readinessOf } from "./readiness.ts";
+import { nudgeOf, RETRYING, type Readiness, readinessOf } from "./readiness.ts";
 
 interface AwaitOptions {
   readonly client: KubernetesClient;
@@ -80,7 +80,8 @@ class ReadinessWatcher {
   }
 
   #saw(object: KubernetesManifest): void {
-    const readiness = readinessOf(object);
+    const found = readinessOf(object);
+    const readiness = found === RETRYING && this.#readiness.state === "failing" ? this.#readiness : found;
     this.#object = object;
     this.#wake();
     const same = describe(readiness) === describe(this.#readiness);

@@ -45,6 +45,12 @@ type Source = Readonly<Record<string, unknown>>;
 
 const READY: Readiness = { state: "ready" };
 
+/** A failed sync is being tried again: until that attempt ends, what the last one said still holds. */
+export const RETRYING: Readiness = { state: "failing", reason: "the sync is tried again" };
+
+/** Argo CD counts its attempts within the message, which says nothing about what failed. */
+const ATTEMPTS = /Retrying operation\. Attempt #\d+|\.? Retrying attempt #\d+ at [^ ]+$|\.? \(retried \d+ times\)\.?$/g;
+
 /** Kinds that say themselves when they are ready; every other kind is ready once it is stored. */
 const RULES: Readonly<Record<string, (object: KubernetesManifest) => Readiness>> = {
   "apiextensions.k8s.io/CustomResourceDefinition": (object) => condition(object, "Established"),
@@ -108,11 +114,14 @@ function application(object: KubernetesManifest): Readiness {
   const isCompared = isComparedTo(object, sync?.comparedTo?.source);
   const isAtRevision = wanted === undefined || sync?.revision === wanted;
   if (isCompared && isAtRevision && sync?.status === "Synced" && health?.status === "Healthy") return READY;
-  const { phase, message = "", retryCount = 0 } = operationState ?? {};
+  const { phase, retryCount = 0 } = operationState ?? {};
+  const message = (operationState?.message ?? "").replaceAll(ATTEMPTS, "");
   if (phase === "Failed" || phase === "Error") {
     return { state: "failing", reason: `the last sync ended in ${phase}: ${message}` };
   }
-  if (phase === "Running" && retryCount > 0) return { state: "failing", reason: `the sync is tried again: ${message}` };
+  if (phase === "Running" && retryCount > 0) {
+    return message === "" ? RETRYING : { state: "failing", reason: `${RETRYING.reason}: ${message}` };
+  }
   if (!isCompared) return { state: "waiting", reason: "not compared with its source yet" };
   if (!isAtRevision) {
     return { state: "waiting", reason: `at revision ${short(sync?.revision)}, not yet at ${short(wanted)}` };
