@@ -15,8 +15,8 @@ export interface Run {
   readonly narrator: Narrator;
   /** Colours the result, where that goes to a terminal. */
   readonly paint: Paint;
-  /** Whether the result is shown to a person, and kept by what shows it. */
-  readonly onTerminal: boolean;
+  /** Width of the terminal that shows the result, and keeps it; undefined where it goes elsewhere. */
+  readonly columns: number | undefined;
   /** Aborted, with an `Interrupted` as its reason, when the person wants to stop. */
   readonly signal: AbortSignal;
   /** Asks on the terminal; undefined when nobody is there to answer. */

@@ -37,7 +37,7 @@ export async function recallChoice(layout: StackLayout): Promise<RepositoryChoic
   }
 }
 
-/** Written before anything acts on it. */
+/** That it is there at all marks the stack: it is written, as it was, before the first step. */
 export async function rememberChoice(layout: StackLayout, choice: RepositoryChoice): Promise<void> {
   await writeFileAtomic(stackMemoryFile(layout), `${JSON.stringify(choice, undefined, 2)}\n`);
 }

@@ -3,11 +3,13 @@ import { join, resolve } from "node:path";
 import { DayzeroError } from "../config/DayzeroError.ts";
 import { type StackSpec, toPulumiConfig } from "../config/StackSpec.ts";
 import { Secret } from "../credentials/Secret.ts";
+import { parseIdentities } from "../credentials/sealing.ts";
 import type { ConvergeEvent } from "../hosts/converge/ConvergeEvent.ts";
 import { type ConvergeResult, converge } from "../hosts/converge/converge.ts";
 import type { Context } from "../resources/Resource.ts";
 import { loadResource } from "../resources/registry.ts";
 import type { Tool } from "../toolchain/ensureTools.ts";
+import { checkNewSource } from "./checkNewSource.ts";
 import { convergeNarration } from "./convergeNarration.ts";
 import { createContext } from "./createContext.ts";
 import { findGit } from "./findGit.ts";
@@ -16,6 +18,9 @@ import { type LoadedStack, loadStack, type SpecOptions } from "./loadStack.ts";
 import { provideTools } from "./provideTools.ts";
 import type { Run } from "./Run.ts";
 import { rememberChoice } from "./StackMemory.ts";
+import { checkStateFolder } from "./stateFolder.ts";
+
+const REPOSITORY = "dayzero:git:Repository";
 
 export interface ConvergeOptions extends SpecOptions {
   readonly identity?: string;
@@ -43,16 +48,21 @@ export async function convergeStack<Result>(
   const { dryRun } = options;
   const identity = options.identity === undefined ? undefined : await readIdentity(run, options.identity);
   // Looked at before anything is made, so that a mistake leaves nothing behind, and again when nobody else can change it.
-  await programOf(run, (await loadStack(run, stack, options)).spec);
+  const before = await loadStack(run, stack, options);
+  await programOf(run, before.spec);
+  await checkStateFolder(before.layout.directory);
+  if (options.repo !== undefined && before.choice.source !== before.remembered.source)
+    await checkNewSource(run, before);
   const lock = dryRun ? undefined : await holdStack(run, stack, options);
   try {
     const loaded = await loadStack(run, stack, options);
-    const { spec, layout, choice } = loaded;
+    const { spec, layout, choice, remembered } = loaded;
     const program = await programOf(run, spec);
     if (options.repo === undefined && choice.source !== undefined) {
       run.narrator.tell({ kind: "note", message: `using ${choice.source}, remembered from an earlier --repo` });
     }
-    if (!dryRun) await rememberChoice(layout, choice);
+    if (!dryRun) await rememberChoice(layout, remembered);
+    let accepted: Promise<void> | undefined;
     const [git, tools] = await Promise.all([findGit(run), provideTools(run, options)]);
     const { context, close } = createContext({
       stack,
@@ -76,6 +86,11 @@ export async function convergeStack<Result>(
         handlers: loadResource,
         onEvent: (event) => {
           narration.tell(event);
+          // Not before: a choice that was refused must not be what the next run without flags goes on with.
+          if (!dryRun && event.kind === "resource-finished" && event.type === REPOSITORY) {
+            accepted ??= rememberChoice(layout, choice);
+            accepted.catch(() => undefined);
+          }
           options.onEvent?.(event);
         },
         node: run.program[0],
@@ -83,10 +98,12 @@ export async function convergeStack<Result>(
         signal: run.signal,
       });
       narration.close();
+      if (!dryRun) await (accepted ?? rememberChoice(layout, choice));
       return await then({ loaded, context, result, tools });
     } finally {
       narration.close();
       close();
+      await accepted?.catch(() => undefined);
     }
   } finally {
     await lock?.release();
@@ -113,8 +130,13 @@ async function programOf(run: Run, { program: name }: StackSpec): Promise<string
 async function readIdentity(run: Run, file: string): Promise<Secret> {
   const path = resolve(run.workingDirectory, file);
   try {
-    return new Secret(await readFile(path, "utf8"));
+    const identity = new Secret(await readFile(path, "utf8"));
+    if (parseIdentities(identity, path).length > 0) return identity;
+    throw new DayzeroError("AGE_IDENTITY_INVALID", `there is no age identity in ${path}`, {
+      hint: "give a file as age-keygen writes it",
+    });
   } catch (cause) {
+    if (cause instanceof DayzeroError) throw cause;
     throw new DayzeroError("USAGE", `cannot read the age identity ${path}`, {
       cause,
       hint: "name an age identity file with --identity",

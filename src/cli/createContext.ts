@@ -40,7 +40,7 @@ export function createContext(options: ContextOptions): { context: Context; clos
   };
   const now = () => new Date();
   const memory = new Map(options.identity === undefined ? [] : [["age-identity", options.identity]]);
-  const vault = async () => {
+  const openVault = async () => {
     const [{ operatorVaultClient }, address] = await Promise.all([
       import("../resources/vault/operatorVaultClient.ts"),
       serverUrl(layout, "vault"),
@@ -49,6 +49,13 @@ export function createContext(options: ContextOptions): { context: Context; clos
     const client: VaultClient = await operatorVaultClient({ layout, address, memory, kubernetes, now });
     clients.add(client);
     return client;
+  };
+  let seen: Promise<VaultClient> | undefined;
+  // A dry run is short and starts nothing: a Vault that keeps silent does so to the end, and is waited for once, not by each resource.
+  const vault = () => {
+    if (!options.dryRun) return openVault();
+    seen ??= openVault();
+    return seen;
   };
   const context: Context = {
     stack: options.stack,

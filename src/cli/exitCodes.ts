@@ -13,7 +13,15 @@ Exit codes:
   130  interrupted`;
 
 /** Errors that are the caller's to correct: nothing was tried. */
-const USAGE_CODES = ["USAGE", "STACK_INVALID", "STACK_FILE_UNREADABLE", "STACK_UNKNOWN", "CONFIRMATION_NEEDED"];
+const USAGE_CODES = [
+  "USAGE",
+  "STACK_INVALID",
+  "STACK_FILE_UNREADABLE",
+  "STACK_UNKNOWN",
+  "STATE_UNUSABLE",
+  "AGE_IDENTITY_INVALID",
+  "CONFIRMATION_NEEDED",
+];
 
 /** Ctrl-C, SIGTERM or SIGHUP ended the run. */
 export class Interrupted extends DayzeroError {

@@ -1,12 +1,12 @@
-import { mkdir } from "node:fs/promises";
 import { FileLock } from "../machine/FileLock.ts";
 import { locateStack, type StackOptions } from "./loadStack.ts";
 import type { Run } from "./Run.ts";
+import { makeStateFolder } from "./stateFolder.ts";
 
 /** Waits until nobody else on this machine changes the stack, and says whom it waits for. */
 export async function holdStack(run: Run, stack: string, options: StackOptions): Promise<FileLock> {
   const layout = locateStack(run, stack, options);
-  await mkdir(layout.directory, { recursive: true, mode: 0o700 });
+  await makeStateFolder(layout.directory);
   return FileLock.acquire({
     path: layout.lock,
     onWait: ({ pid }) =>

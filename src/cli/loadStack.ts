@@ -25,6 +25,8 @@ export interface LoadedStack {
   readonly layout: StackLayout;
   /** What to remember of the command line, for the next run without flags. */
   readonly choice: RepositoryChoice;
+  /** What is remembered of an earlier run. */
+  readonly remembered: RepositoryChoice;
 }
 
 /** Where a stack's state lies. Throws `STACK_INVALID` for what cannot be a stack's name. */
@@ -51,7 +53,7 @@ export async function loadStack(run: Run, stack: string, options: SpecOptions): 
     flags: choice,
     workingDirectory: run.workingDirectory,
   });
-  return { spec, layout, choice };
+  return { spec, layout, choice, remembered };
 }
 
 /** Parsed `stacks/Pulumi.<stack>.yaml`; undefined when there is none: every setting has a default. */

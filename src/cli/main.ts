@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { Command, CommanderError, Option } from "commander";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { DayzeroError } from "../config/DayzeroError.ts";
 import { EXIT, EXIT_CODES_HELP, type ExitCode, exitCodeOf, Interrupted } from "./exitCodes.ts";
 import type { Outcome, Run } from "./Run.ts";
@@ -19,13 +19,15 @@ type Action<Options> = (run: Run, stack: string, options: Options) => Promise<Ou
 /** The command line. Reads `process`, runs one command, prints its outcome and exits: nothing else does any of these. */
 export async function main(argv: readonly string[]): Promise<void> {
   let exitCode: ExitCode = EXIT.ok;
+  // Who reads may leave (`| head`): that costs the narration, never the run.
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
 
   const perform = async (output: OutputOptions, work: (run: Run) => Promise<Outcome>) => {
     exitCode = await performCommand(output, work);
   };
   const command = <Options>(name: string, description: string, load: () => Promise<Action<Options & OutputOptions>>) =>
     outputOptions(program.command(`${name} [stack]`).description(description))
-      .addOption(new Option("--state <dir>", "folder of the stacks' state").default(".dayzero"))
+      .addOption(new Option("--state <dir>", "folder of the stacks' state").default(".dayzero").argParser(noOption))
       .action((stack: string | undefined, options: Options & OutputOptions) =>
         perform(options, async (run) => (await load())(run, stack ?? "local", options)),
       );
@@ -92,15 +94,23 @@ function outputOptions(command: Command): Command {
 
 function stackOptions(command: Command): Command {
   return command
-    .option("--repo <path|url>", "your own repository (remembered); without it a scaffold is made")
-    .option("--branch <name>", "branch to reconcile")
-    .option("--path <folder>", "folder of the repository to reconcile")
-    .option("--identity <file>", "age identity that opens the sealed Vault")
+    .option("--repo <path|url>", "your own repository (remembered); without it a scaffold is made", noOption)
+    .option("--branch <name>", "branch to reconcile", noOption)
+    .option("--path <folder>", "folder of the repository to reconcile", noOption)
+    .option("--identity <file>", "age identity that opens the sealed Vault", noOption)
     .addOption(mirrorOption());
 }
 
 function mirrorOption(): Option {
-  return new Option("--mirror <folder|url>", "where to fetch tools from instead of their publishers");
+  return new Option("--mirror <folder|url>", "where to fetch tools from instead of their publishers").argParser(
+    noOption,
+  );
+}
+
+/** Commander takes whatever follows for an option's value: `--repo --json` would make a path of `--json`. */
+function noOption(value: string): string {
+  if (!value.startsWith("-")) return value;
+  throw new InvalidArgumentError("A value is missing; for a name that begins with a dash, write ./ before it.");
 }
 
 async function performCommand(output: OutputOptions, work: (run: Run) => Promise<Outcome>): Promise<ExitCode> {
@@ -111,7 +121,8 @@ async function performCommand(output: OutputOptions, work: (run: Run) => Promise
   const json = output.json === true;
   const colored = output.color && !environment.NO_COLOR && environment.TERM !== "dumb";
   const color = colored && process.stderr.isTTY === true;
-  const onTerminal = process.stdout.isTTY === true;
+  // A terminal that does not know its width says 0.
+  const columns = process.stdout.isTTY === true ? process.stdout.columns || 80 : undefined;
   const live = process.stderr.isTTY === true && !json && environment.TERM !== "dumb";
   const narrator = await createNarrator({ stderr: process.stderr, live, color });
   const interruption = interruptible((message) => narrator.tell({ kind: "note", message }));
@@ -122,23 +133,27 @@ async function performCommand(output: OutputOptions, work: (run: Run) => Promise
       program: [process.execPath, fileURLToPath(new URL("dayzero.js", import.meta.url))],
       projectDirectory: fileURLToPath(new URL("../../", import.meta.url)),
       narrator,
-      paint: createPaint(colored && onTerminal),
-      onTerminal,
+      paint: createPaint(colored && columns !== undefined),
+      columns,
       signal: interruption,
       confirm: process.stdin.isTTY && process.stderr.isTTY && !json ? confirmOnTerminal : undefined,
     });
     narrator.close();
-    process.stdout.write(json ? `${JSON.stringify(result.json)}\n` : result.text);
-    return exitCode;
+    return (await print(json ? `${JSON.stringify(result.json)}\n` : result.text)) ? exitCode : EXIT.failed;
   } catch (caught) {
     // Whatever broke because of the interruption is not the news.
     const error = interruption.aborted ? interruption.reason : caught;
     const { failureJson, failureText } = await import("./reportFailure.ts");
     narrator.close();
     process.stderr.write(failureText(error, { debug: output.debug === true, paint: createPaint(color) }));
-    if (json) process.stdout.write(`${JSON.stringify(failureJson(error))}\n`);
+    if (json) await print(`${JSON.stringify(failureJson(error))}\n`);
     return exitCodeOf(error);
   }
+}
+
+/** Resolves once a result is handed over: false when nobody is there to read it any more. */
+function print(result: string): Promise<boolean> {
+  return new Promise((resolve) => process.stdout.write(result, (error) => resolve(!error)));
 }
 
 /** The first signal asks the run to end cleanly, a later one ends it. */
@@ -180,6 +195,6 @@ async function reportUsage(argv: readonly string[], error: unknown): Promise<Exi
     : error;
   const { failureJson, failureText } = await import("./reportFailure.ts");
   process.stderr.write(failureText(usage, { debug: argv.includes("--debug"), paint: (_, text) => text }));
-  if (argv.includes("--json")) process.stdout.write(`${JSON.stringify(failureJson(usage))}\n`);
+  if (argv.includes("--json")) await print(`${JSON.stringify(failureJson(usage))}\n`);
   return exitCodeOf(usage);
 }

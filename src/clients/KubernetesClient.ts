@@ -59,7 +59,9 @@ interface Identity {
 
 /** A credential is renewed this long before it ends. */
 const RENEW_BEFORE_MS = 60_000;
-const REQUEST_TIMEOUT_MS = 60_000;
+const READ_TIMEOUT_MS = 15_000;
+/** A write may be held up by admission, and by etcd. */
+const WRITE_TIMEOUT_MS = 60_000;
 /** How often a request is sent again that the server turned away for now (429). */
 const TURNED_AWAY = 5;
 
@@ -245,6 +247,7 @@ export class KubernetesClient {
     options: RequestOptions,
   ): Promise<Dispatcher.ResponseData> {
     const query = options.query === undefined ? "" : `?${new URLSearchParams(options.query)}`;
+    const timeout = method === "GET" ? READ_TIMEOUT_MS : WRITE_TIMEOUT_MS;
     try {
       return await send(`${this.server}${path}${query}`, {
         method: method as Dispatcher.HttpMethod,
@@ -257,8 +260,8 @@ export class KubernetesClient {
         },
         body: options.body === undefined ? null : JSON.stringify(options.body),
         signal: options.signal ?? null,
-        headersTimeout: REQUEST_TIMEOUT_MS,
-        bodyTimeout: options.query?.watch === undefined ? REQUEST_TIMEOUT_MS : 0,
+        headersTimeout: timeout,
+        bodyTimeout: options.query?.watch === undefined ? timeout : 0,
       });
     } catch (error) {
       if (options.signal?.aborted) throw options.signal.reason;

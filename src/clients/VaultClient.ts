@@ -13,7 +13,8 @@ export interface VaultClientOptions {
 
 /** Milliseconds for connecting, and for each of response headers and body. Initialization of a raft store takes up to 9 s. */
 const CONNECT_MS = 5_000;
-const RESPONSE_MS = 30_000;
+const READ_MS = 5_000;
+const WRITE_MS = 30_000;
 
 /**
  * Vault's HTTP API (https://openbao.org/api-docs/); OpenBao and Vault alike.
@@ -97,6 +98,8 @@ export class VaultClient {
       const response = await request(new URL(`/v1/${path}`, this.address), {
         method,
         dispatcher: this.#dispatcher,
+        headersTimeout: method === "GET" ? READ_MS : WRITE_MS,
+        bodyTimeout: method === "GET" ? READ_MS : WRITE_MS,
         headers: {
           "x-vault-request": "true",
           ...(body === undefined ? {} : { "content-type": "application/json" }),
@@ -119,12 +122,7 @@ export class VaultClient {
 }
 
 function connect({ ca }: VaultClientOptions): Agent {
-  return new Agent({
-    allowH2: false,
-    connect: { ca, timeout: CONNECT_MS },
-    headersTimeout: RESPONSE_MS,
-    bodyTimeout: RESPONSE_MS,
-  });
+  return new Agent({ allowH2: false, connect: { ca, timeout: CONNECT_MS } });
 }
 
 function answer(text: string, request: { status: number; method: string; path: string }): unknown {

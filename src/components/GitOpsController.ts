@@ -100,7 +100,7 @@ export class GitOpsController extends ComponentResource {
         name: "redis",
         tool: "redis-server",
         args: ["etc/redis.conf"],
-        ready: { kind: "tcp", port: cluster.ports.apply((ports) => ports.redis) },
+        ready: { kind: "redis", port: cluster.ports.apply((ports) => ports.redis) },
         triggers: [configuration.drawn],
       },
       { ...parent, dependsOn: [configuration] },

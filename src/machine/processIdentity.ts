@@ -47,6 +47,9 @@ export interface ProcessStat {
   readonly startTime: string | undefined;
   /** A zombie, or about to be none at all. */
   readonly ended: boolean;
+  /** The process that leads its session. */
+  readonly session: number;
+  readonly hasTerminal: boolean;
 }
 
 /** Of a process or a thread, by its file below /proc; `undefined` when it is gone. */
@@ -58,5 +61,10 @@ export async function readStat(file: string): Promise<ProcessStat | undefined> {
 /** proc_pid_stat(5): field 2 is the command in parentheses and may hold anything, so fields count from its last parenthesis. */
 export function parseStat(line: string): ProcessStat {
   const fields = line.slice(line.lastIndexOf(")") + 2).split(" ");
-  return { startTime: fields[19], ended: /^[ZXx]$/.test(fields[0] ?? "") };
+  return {
+    startTime: fields[19],
+    ended: /^[ZXx]$/.test(fields[0] ?? ""),
+    session: Number(fields[3]),
+    hasTerminal: fields[4] !== "0",
+  };
 }

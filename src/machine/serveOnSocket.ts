@@ -8,7 +8,7 @@ import { socketPath } from "./socketPath.ts";
 export type SocketHandler = (request: IncomingMessage) => Promise<{ status: number; body: object }>;
 
 /**
- * Serves JSON over HTTP on a Unix socket (0600), in the place of one that a killed server left.
+ * Serves JSON over HTTP on a Unix socket (0600), in the place of one that a killed server left. `GET /healthz` answers 200 by itself.
  *
  * Returns how to stop: answers under way are finished, then the socket is gone. Throws SOCKET_TAKEN when something answers there.
  */
@@ -16,7 +16,10 @@ export async function serveOnSocket(socket: string, handle: SocketHandler): Prom
   const path = socketPath(socket);
   await removeStale(path);
   const server = createServer(async (request, response) => {
-    const { status, body } = await handle(request).catch(() => ({ status: 500, body: { error: "internal error" } }));
+    const { status, body } = await answer(request, handle).catch(() => ({
+      status: 500,
+      body: { error: "internal error" },
+    }));
     // What nobody has read would keep the connection open.
     request.resume();
     const headers = { "content-type": "application/json", "cache-control": "no-store", connection: "close" };
@@ -31,6 +34,10 @@ export async function serveOnSocket(socket: string, handle: SocketHandler): Prom
     server.closeIdleConnections();
     return new Promise((resolve) => server.close(() => resolve()));
   };
+}
+
+async function answer(request: IncomingMessage, handle: SocketHandler): Promise<{ status: number; body: object }> {
+  return request.method === "GET" && request.url === "/healthz" ? { status: 200, body: {} } : handle(request);
 }
 
 async function removeStale(path: string): Promise<void> {

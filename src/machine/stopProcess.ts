@@ -15,6 +15,8 @@ export async function stopProcess(
 ): Promise<void> {
   if (!(await isAlive(target))) return;
   send(target.pid, "SIGTERM");
+  // One that is frozen would hear of it only then.
+  send(target.pid, "SIGCONT");
   if (!(await ended(target, options.graceMs, options.signal))) {
     if (await isAlive(target)) send(-target.pid, "SIGKILL");
     if (!(await ended(target, 5_000, options.signal))) {

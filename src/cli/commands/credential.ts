@@ -16,7 +16,7 @@ export async function credential(
   subject: string | undefined,
   folder: string,
 ): Promise<Outcome> {
-  if (run.onTerminal) {
+  if (run.columns !== undefined) {
     throw new DayzeroError("USAGE", "cannot show a credential on a terminal, which keeps what it shows", {
       hint: "kubectl asks for it by itself: export KUBECONFIG as dayzero status tells",
     });

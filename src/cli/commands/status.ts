@@ -36,6 +36,7 @@ export async function status(run: Run, stack: string, options: StackOptions): Pr
       kubeconfig: layout.kubeconfig,
       now: context.now(),
       paint: run.paint,
+      columns: run.columns,
     });
     return {
       exitCode: healthy ? EXIT.ok : EXIT.failed,

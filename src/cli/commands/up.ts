@@ -4,8 +4,10 @@ import { type ConvergeOptions, convergeStack } from "../convergeStack.ts";
 import { EXIT } from "../exitCodes.ts";
 import { formatElapsed } from "../narrator/formatElapsed.ts";
 import type { Outcome, Run } from "../Run.ts";
+import { sortLedger } from "../sortLedger.ts";
 import { askApplication } from "../status/askApplication.ts";
 import { formatLedger } from "../status/formatSurvey.ts";
+import { recoveryProblems } from "../status/recoveryProblems.ts";
 
 /** `dayzero up`: makes the world what the stack's program says, from whatever exists now. */
 export async function up(run: Run, stack: string, options: ConvergeOptions): Promise<Outcome> {
@@ -24,9 +26,10 @@ export async function up(run: Run, stack: string, options: ConvergeOptions): Pro
       const controller = `Argo CD ${tools.find(({ name }) => name === "argocd")?.version ?? ""}`.trim();
       const elapsedMs = Math.round(performance.now() - since);
       const revision = application?.revision ?? null;
-      const { ledger } = result;
+      const ledger = sortLedger(result.ledger);
       const changed = result.changes.filter(({ action }) => action !== "same" && action !== "keep").length;
       const repository = layout.repository(spec.repository.name);
+      for (const message of await recoveryProblems(layout, context)) run.narrator.tell({ kind: "note", message });
       const text = [
         `stack ${stack} is up: ${changed === 0 ? "nothing had to change" : `${changed} changed`}, ${formatElapsed(elapsedMs)}`,
         `  controller  ${controller}, ${application?.sync ?? "Unknown"} and ${application?.health ?? "Unknown"} at ${revision ?? "no revision"}`,
@@ -34,7 +37,7 @@ export async function up(run: Run, stack: string, options: ConvergeOptions): Pro
         `  clone       git clone ${repository}`,
         `  push        git push ${repository} HEAD:${application?.branch ?? "main"}`,
         "",
-        formatLedger(ledger, context.now()),
+        formatLedger(ledger, context.now(), run.columns),
       ].join("\n");
       return {
         exitCode: EXIT.ok,

@@ -8,6 +8,7 @@ import type { Context } from "../../resources/Resource.ts";
 import { loadResource, resourceTypes } from "../../resources/registry.ts";
 import { initializationResource } from "../../resources/vault/InitializationResource.ts";
 import { stackMemoryFile } from "../StackMemory.ts";
+import { removeTree } from "./removeTree.ts";
 import { processNames } from "./stopProcesses.ts";
 
 const PROCESS = "dayzero:local:Process";
@@ -45,7 +46,7 @@ export async function removeState(
   const kept: string[] = [];
   const remove = async (path: string) => {
     if (!(await exists(join(layout.directory, path)))) return;
-    await rm(join(layout.directory, path), { recursive: true, force: true });
+    await removeTree(join(layout.directory, path));
     removed.push(path);
   };
 

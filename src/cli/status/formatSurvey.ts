@@ -8,7 +8,7 @@ import type { Survey } from "./surveyStack.ts";
 export function formatSurvey(
   stack: string,
   survey: Survey,
-  options: { problems: readonly string[]; kubeconfig: string; now: Date; paint: Paint },
+  options: { problems: readonly string[]; kubeconfig: string; now: Date; paint: Paint; columns: number | undefined },
 ): string {
   const { paint, now, problems } = options;
   const { application } = survey;
@@ -45,7 +45,7 @@ export function formatSurvey(
     ]);
     lines.push("", formatTable(["credential", "issuer", "expires", "next renewal"], rows));
   }
-  if (survey.ledger.length > 0) lines.push("", formatLedger(survey.ledger, now));
+  if (survey.ledger.length > 0) lines.push("", formatLedger(survey.ledger, now, options.columns));
   if (survey.unobservable.length > 0) {
     const names = survey.unobservable.map((type) => type.split(":").at(-1));
     lines.push("", `could not look at: ${names.join(", ")}`);
@@ -53,15 +53,20 @@ export function formatSurvey(
   return lines.join("\n");
 }
 
-/** Every credential that exists because of the stack; what stays is told from what expires. */
-export function formatLedger(ledger: readonly LedgerEntry[], now: Date): string {
+/**
+ * Every credential that exists because of the stack; what stays is told from what expires. Two lines for each where the table
+ * is too wide for the terminal: nothing of it is left out.
+ */
+export function formatLedger(ledger: readonly LedgerEntry[], now: Date, columns: number | undefined): string {
   const rows = ledger.map(({ what, where, expiresAt, residual }) => [
     what,
     where,
     fromNow(expiresAt, now),
     residual ? "residual" : "short-lived",
   ]);
-  return formatTable(["ledger", "where", "expires", "kind"], rows);
+  const table = formatTable(["ledger", "where", "expires", "kind"], rows);
+  if (table.split("\n").every((line) => line.length <= (columns ?? Number.POSITIVE_INFINITY))) return table;
+  return ["LEDGER", ...rows.flatMap(([what, ...details]) => [what, `    ${details.join("  ")}`])].join("\n");
 }
 
 /** `in 6 min 20 s`, `12.0 s ago`, `never`. */

@@ -1,8 +1,12 @@
 import { formatElapsed } from "../narrator/formatElapsed.ts";
 import type { Survey } from "./surveyStack.ts";
 
+/** Argo CD has rights for exactly what the repository held at the last `up`; this is how it, or the API server, refuses the rest. */
+const NOT_GRANTED =
+  /not permitted in project|do not match any of the allowed destinations|forbidden|not managed|not available in the (project|cluster)|namespaced mode/i;
+
 /** What keeps a stack from being healthy, each with what to do; empty when everything runs, is reconciled and may go on. */
-export function problemsOf({ processes, application, credentials }: Survey, now: Date): string[] {
+export function problemsOf({ processes, application, credentials, recovery }: Survey, now: Date): string[] {
   const dead = processes.filter(({ pid }) => pid === null).map(({ name }) => name);
   const stuck = processes.filter(({ pid, healthy }) => pid !== null && !healthy).map(({ name }) => name);
   const problems: string[] = [];
@@ -14,9 +18,13 @@ export function problemsOf({ processes, application, credentials }: Survey, now:
       "no answer about the root Application: not there yet, or the cluster does not answer; run dayzero up",
     );
   } else {
-    const { sync, health } = application;
+    const { sync, health, trouble } = application;
     const look = "see kubectl -n argocd describe application root";
     if (sync !== "Synced") problems.push(`the root Application is ${sync}, not what the repository says; ${look}`);
+    if (trouble !== undefined) {
+      const grant = "; run dayzero up: it grants what the repository needs";
+      problems.push(`Argo CD says: ${trouble}${NOT_GRANTED.test(trouble) ? grant : ""}`);
+    }
     if (health !== "Healthy") problems.push(`the root Application is ${health}; ${look}`);
   }
   if (credentials.length === 0) problems.push("Argo CD has no Git credential; run dayzero up");
@@ -27,5 +35,5 @@ export function problemsOf({ processes, application, credentials }: Survey, now:
       problems.push(`Git credential ${name} expired${since}; see logs/renewer.log, and run dayzero up`);
     }
   }
-  return problems;
+  return [...problems, ...recovery];
 }

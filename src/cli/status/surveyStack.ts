@@ -9,7 +9,9 @@ import type { RepositoryCredentialLive } from "../../resources/gitops/Repository
 import type { ProcessLive } from "../../resources/local/ProcessResource.ts";
 import type { Context } from "../../resources/Resource.ts";
 import { loadResource, resourceTypes } from "../../resources/registry.ts";
+import { sortLedger } from "../sortLedger.ts";
 import { type ApplicationStatus, askApplication } from "./askApplication.ts";
+import { recoveryProblems } from "./recoveryProblems.ts";
 import { within } from "./within.ts";
 
 /** Nothing is waited for longer than this: whatever does not answer counts as not there. */
@@ -43,14 +45,17 @@ export interface Survey {
   readonly ledger: readonly LedgerEntry[];
   /** Types of which not everything could be looked at: credentials that they hold are missing from the ledger. */
   readonly unobservable: readonly string[];
+  /** What is lost of the way back into Vault, which nothing needs yet. */
+  readonly recovery: readonly string[];
   /** Bare repositories of the stack: where a person pushes to. */
   readonly repositories: readonly string[];
 }
 
 export async function surveyStack(layout: StackLayout, context: Context): Promise<Survey> {
-  const [{ found, unobservable }, application, repositories] = await Promise.all([
+  const [{ found, unobservable }, application, recovery, repositories] = await Promise.all([
     findResources(layout, context),
     within(PATIENCE_MS, () => askApplication(context)),
+    within(PATIENCE_MS, () => recoveryProblems(layout, context)),
     findRepositories(layout),
   ]);
   const processes = await Promise.all(
@@ -65,8 +70,9 @@ export async function surveyStack(layout: StackLayout, context: Context): Promis
       const { secretName, issuer, expiresAt, nextRenewal } = live as RepositoryCredentialLive;
       return [{ name: secretName, issuer, expiresAt, nextRenewal }];
     }),
-    ledger: found.flatMap(({ ledger }) => ledger),
+    ledger: sortLedger(found.flatMap(({ ledger }) => ledger)),
     unobservable,
+    recovery: recovery ?? [],
     repositories,
   };
 }

@@ -112,6 +112,7 @@ async function readPlain(
     );
   }
   const objects: ManifestObject[] = [];
+  let unread: DayzeroError | undefined;
   for (const name of names.filter((entry) => /\.(yaml|yml|json)$/.test(entry)).sort()) {
     const real = await realpath(join(folder, name)).catch(() => undefined);
     if (real === undefined) continue;
@@ -125,8 +126,11 @@ async function readPlain(
     if (found.problem !== undefined && (found.objects.length > 0 || looksLikeManifest || name.endsWith(".json"))) {
       throw invalid(`${at.path}/${name}`, found.problem);
     }
+    if (found.malformed && found.problem !== undefined) unread ??= invalid(`${at.path}/${name}`, found.problem);
     objects.push(...found.objects);
   }
+  // Only beside manifests is it something else: here it may well be the one that is missed.
+  if (objects.length === 0 && unread !== undefined) throw unread;
   return objects;
 }
 
@@ -135,12 +139,14 @@ function parse(
   text: string,
   name: string,
   at: { revision: string; path: string },
-): { objects: ManifestObject[]; problem?: string } {
+): { objects: ManifestObject[]; problem?: string; malformed?: true } {
   const objects: ManifestObject[] = [];
   const documents = parseAllDocuments(text, { uniqueKeys: false, logLevel: "silent" });
   for (const [number, document] of (Array.isArray(documents) ? documents : []).entries()) {
     const [error] = document.errors;
-    if (error !== undefined) return { objects, problem: `${error.code} at line ${error.linePos?.[0].line ?? "?"}` };
+    if (error !== undefined) {
+      return { objects, problem: `${error.code} at line ${error.linePos?.[0].line ?? "?"}`, malformed: true };
+    }
     const value: unknown = document.toJS({ maxAliasCount: 1000 });
     if (value === null) continue;
     const items: unknown[] =

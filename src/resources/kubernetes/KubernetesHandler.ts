@@ -67,8 +67,9 @@ export class KubernetesHandler {
     this.#protect = options.protect;
   }
 
+  /** Throws when there is no name: a plan may not know the metadata yet. */
   identify(desired: KubernetesManifest): string {
-    const { name, namespace } = desired.metadata;
+    const { name, namespace } = manifest.shape.metadata.parse(desired.metadata);
     return `${groupKind(desired)}/${namespace ?? ""}/${name}`;
   }
 

@@ -46,10 +46,11 @@ type Source = Readonly<Record<string, unknown>>;
 const READY: Readiness = { state: "ready" };
 
 /** A failed sync is being tried again: until that attempt ends, what the last one said still holds. */
-export const RETRYING: Readiness = { state: "failing", reason: "the sync is tried again" };
+export const RETRYING = { state: "failing", reason: "the sync is tried again" } as const satisfies Readiness;
 
 /** Argo CD counts its attempts within the message, which says nothing about what failed. */
-const ATTEMPTS = /Retrying operation\. Attempt #\d+|\.? Retrying attempt #\d+ at [^ ]+$|\.? \(retried \d+ times\)\.?$/g;
+const ATTEMPTS =
+  /^Retrying operation.* Attempt #\d+$|\.? Retrying attempt #\d+ at [^ ]+$|\.? \(retried \d+ times\)\.?$/g;
 
 /** Kinds that say themselves when they are ready; every other kind is ready once it is stored. */
 const RULES: Readonly<Record<string, (object: KubernetesManifest) => Readiness>> = {

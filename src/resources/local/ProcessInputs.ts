@@ -6,7 +6,9 @@ import { relativePath } from "./relativePath.ts";
 export type ReadyProbe =
   /** `status` 200 unless told; `authority` verifies the server, `client` is the leaf of it that is presented. */
   | { kind: "http"; url: string; authority?: string | undefined; client?: string | undefined; status: number[] }
-  | { kind: "tcp"; port: number }
+  /** It answers PING; that it wants a password first will do. */
+  | { kind: "redis"; port: number }
+  /** `GET /healthz` on a socket of the stack answers 200. */
   | { kind: "unix"; path: string }
   /** The stack's API server says that it is ready. */
   | { kind: "kubernetes" };
@@ -44,7 +46,7 @@ const readiness: z.ZodType<ReadyProbe> = z.discriminatedUnion("kind", [
     client: plainName.optional(),
     status: z.array(z.number().int()).min(1).default([200]),
   }),
-  z.strictObject({ kind: z.literal("tcp"), port }),
+  z.strictObject({ kind: z.literal("redis"), port }),
   z.strictObject({ kind: z.literal("unix"), path: relativePath }),
   z.strictObject({ kind: z.literal("kubernetes") }),
 ]);

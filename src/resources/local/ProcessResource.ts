@@ -1,13 +1,14 @@
-import { readdir, rm } from "node:fs/promises";
+import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type DetachedProcess, findDetached } from "../../machine/DetachedProcess.ts";
+import { findUnrecorded } from "../../machine/findUnrecorded.ts";
 import { isPortFree } from "../../machine/freePorts.ts";
 import { readIfThere } from "../../machine/readIfThere.ts";
 import { StackLayout } from "../../machine/StackLayout.ts";
 import { removePidFile, startDetached } from "../../machine/startDetached.ts";
 import { stopProcess } from "../../machine/stopProcess.ts";
 import { writeFileAtomic } from "../../machine/writeFileAtomic.ts";
-import type { Resource } from "../Resource.ts";
+import type { Context, Resource } from "../Resource.ts";
 import { awaitReady } from "./awaitReady.ts";
 import { isReady, readinessPort } from "./isReady.ts";
 import { type ProcessInputs, processDigest, processInputs } from "./ProcessInputs.ts";
@@ -29,6 +30,9 @@ export interface ProcessLive {
 
 const OUTDATED = "outdated";
 const STOP_GRACE_MS = 10_000;
+/** One that has run for this long has started, and gets no more than a moment to answer. */
+const STARTED_AFTER_MS = 60_000;
+const MOMENT_SECONDS = 5;
 
 /**
  * `dayzero:local:Process`: a server of this machine that runs on when we end.
@@ -83,7 +87,7 @@ export const processResource: Resource<ProcessInputs, ProcessLive> = {
     const found = await findDetached(layout.pidFile(name), ctx.directory);
     if (found?.digest === digest) {
       await writeSpec(layout, desired);
-      const outcome = await awaitReady(desired, found, ctx);
+      const outcome = await awaitReady(desired, found, ctx, await patienceSeconds(desired, layout, ctx));
       if (outcome === "ready") return live(desired, found);
       ctx.narrate(outcome === "ended" ? `${name} has just ended` : `${name} does not get ready: restarting it`);
     }
@@ -91,8 +95,9 @@ export const processResource: Resource<ProcessInputs, ProcessLive> = {
     for (;;) {
       if (stale !== undefined) await stopProcess(stale, { graceMs: STOP_GRACE_MS, signal: ctx.signal });
       await writeSpec(layout, desired);
+      await stopUnrecorded(name, ctx);
       const port = readinessPort(desired.ready);
-      if (port !== undefined && !(await isPortFree(port))) throw portTaken(name, port);
+      if (port !== undefined && !(await isPortFree(port))) throw portTaken(name, layout, port);
       const launch = await prepareLaunch(desired, tools, ctx);
       const log = await ProcessLog.here(launch.logFile);
       ctx.narrate(`starting ${name}`);
@@ -102,9 +107,9 @@ export const processResource: Resource<ProcessInputs, ProcessLive> = {
         stale = started;
         continue;
       }
-      if (started === undefined) throw await processFailure(desired, "ended", log);
+      if (started === undefined) throw await processFailure(desired, layout, "ended", log);
       const outcome = await awaitReady(desired, started, ctx);
-      if (outcome !== "ready") throw await processFailure(desired, outcome, log);
+      if (outcome !== "ready") throw await processFailure(desired, layout, outcome, log);
       return live(desired, started);
     }
   },
@@ -118,6 +123,7 @@ export const processResource: Resource<ProcessInputs, ProcessLive> = {
     const layout = new StackLayout(ctx.directory);
     const running = await findDetached(layout.pidFile(name), ctx.directory);
     if (running !== undefined) await stopProcess(running, { graceMs: STOP_GRACE_MS, signal: ctx.signal });
+    await stopUnrecorded(name, ctx);
     await removePidFile(layout.pidFile(name));
     for (const links of ["bin", "files"]) await rm(layout.run(join(links, name)), { recursive: true, force: true });
     await rm(layout.processSpec(name), { force: true });
@@ -132,6 +138,22 @@ export const processResource: Resource<ProcessInputs, ProcessLive> = {
       reason: "the program reads it from nowhere else; only the same user and root can look",
     })),
 };
+
+/** Without its pid file nothing tells what a server was started as: it is ended, so that another one can have its port and data. */
+async function stopUnrecorded(name: string, ctx: Context): Promise<void> {
+  for (const lost of await findUnrecorded(ctx.directory)) {
+    if (lost.name !== name) continue;
+    ctx.narrate(`stopping ${name} (pid ${lost.pid}), which runs without a pid file`);
+    await stopProcess(lost, { graceMs: STOP_GRACE_MS, signal: ctx.signal });
+  }
+}
+
+/** How long a process that runs may take to get ready: the launcher wrote the pid file when it started. */
+async function patienceSeconds(inputs: ProcessInputs, layout: StackLayout, ctx: Context): Promise<number> {
+  const started = await stat(layout.pidFile(inputs.name)).catch(() => undefined);
+  const hasStarted = started !== undefined && ctx.now().getTime() - started.mtimeMs > STARTED_AFTER_MS;
+  return hasStarted ? Math.min(MOMENT_SECONDS, inputs.readySeconds) : inputs.readySeconds;
+}
 
 function live(inputs: ProcessInputs, { pid, startTime }: DetachedProcess): ProcessLive {
   const { name, secretEnvironment } = inputs;

@@ -6,13 +6,14 @@ import type { ProcessInputs } from "./ProcessInputs.ts";
 
 const POLL_MS = 30;
 
-/** Waits until a running process says that it is ready, has ended, or has not done either in its time. */
+/** Waits until a running process says that it is ready, has ended, or has not done either in its time, or in `seconds`. */
 export async function awaitReady(
   inputs: ProcessInputs,
   running: DetachedProcess,
   ctx: Context,
+  seconds = inputs.readySeconds,
 ): Promise<"ready" | "ended" | "late"> {
-  const deadline = performance.now() + inputs.readySeconds * 1000;
+  const deadline = performance.now() + seconds * 1000;
   let told = false;
   for (;;) {
     ctx.signal.throwIfAborted();

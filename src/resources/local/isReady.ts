@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { request as plain } from "node:http";
-import { request as secure } from "node:https";
+import { type RequestOptions, request as secure } from "node:https";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { StackLayout } from "../../machine/StackLayout.ts";
@@ -22,18 +22,20 @@ export async function isReady(ready: ReadyProbe, ctx: Context): Promise<boolean>
 
 /** The loopback port that tells readiness, if one does. */
 export function readinessPort(ready: ReadyProbe): number | undefined {
-  if (ready.kind === "tcp") return ready.port;
+  if (ready.kind === "redis") return ready.port;
   return ready.kind === "http" ? Number(new URL(ready.url).port) : undefined;
 }
 
 async function ask(ready: ReadyProbe, ctx: Context, signal: AbortSignal): Promise<boolean> {
   switch (ready.kind) {
     case "http":
-      return ready.status.includes(await statusOf(ready, new StackLayout(ctx.directory), signal));
-    case "tcp":
-      return connects({ host: "127.0.0.1", port: ready.port }, signal);
-    case "unix":
-      return connects({ path: socketPath(join(ctx.directory, ready.path)) }, signal);
+      return ready.status.includes(await httpStatus(ready, new StackLayout(ctx.directory), signal));
+    case "redis":
+      return answersPing(ready.port, signal);
+    case "unix": {
+      const socket = socketPath(join(ctx.directory, ready.path));
+      return (await statusOf({ socketPath: socket, path: "/healthz" }, plain, signal)) === 200;
+    }
     case "kubernetes": {
       const kubernetes = await ctx.kubernetes();
       await kubernetes.request("GET", "/readyz", { signal });
@@ -42,7 +44,7 @@ async function ask(ready: ReadyProbe, ctx: Context, signal: AbortSignal): Promis
   }
 }
 
-async function statusOf(
+async function httpStatus(
   ready: Extract<ReadyProbe, { kind: "http" }>,
   layout: StackLayout,
   signal: AbortSignal,
@@ -51,9 +53,14 @@ async function statusOf(
   const read = (file: string) => (authority === undefined ? undefined : readFile(layout.pki(authority, file)));
   const ca = await read("ca.crt");
   const [cert, key] = client === undefined ? [] : await Promise.all([read(`${client}.crt`), read(`${client}.key`)]);
+  const { hostname, port, pathname, search, protocol } = new URL(ready.url);
+  const to = { hostname, port, path: pathname + search, ...(ca && { ca }), ...(cert && key && { cert, key }) };
+  return statusOf(to, protocol === "https:" ? secure : plain, signal);
+}
+
+function statusOf(to: RequestOptions, send: typeof plain | typeof secure, signal: AbortSignal): Promise<number> {
   return new Promise((resolve, reject) => {
-    const send = ready.url.startsWith("https:") ? secure : plain;
-    const request = send(ready.url, { agent: false, signal, ...(ca && { ca }), ...(cert && key && { cert, key }) });
+    const request = send({ ...to, agent: false, signal });
     request.on("error", reject);
     request.on("response", (response) => {
       response.resume();
@@ -63,13 +70,19 @@ async function statusOf(
   });
 }
 
-function connects(to: { host: string; port: number } | { path: string }, signal: AbortSignal): Promise<boolean> {
+/** Redis answers PING before a client has said its password too, if only that it wants it: the kernel alone would not. */
+function answersPing(port: number, signal: AbortSignal): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect({ ...to, signal });
+    let answer = "";
+    const socket = connect({ host: "127.0.0.1", port, signal });
     socket.on("error", () => resolve(false));
-    socket.on("connect", () => {
+    socket.on("close", () => resolve(false));
+    socket.on("connect", () => socket.write("PING\r\n"));
+    socket.on("data", (bytes) => {
+      answer += bytes.toString("latin1");
+      if (!answer.includes("\r\n")) return;
       socket.destroy();
-      resolve(true);
+      resolve(/^(\+PONG|-NOAUTH )/.test(answer));
     });
   });
 }

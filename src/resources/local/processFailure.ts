@@ -1,4 +1,5 @@
 import { DayzeroError } from "../../config/DayzeroError.ts";
+import type { StackLayout } from "../../machine/StackLayout.ts";
 import type { ProcessInputs } from "./ProcessInputs.ts";
 import type { ProcessLog } from "./ProcessLog.ts";
 
@@ -8,12 +9,13 @@ const TAIL_LINES = 15;
 /** The error for a process that did not get ready, with the last lines it said. */
 export async function processFailure(
   inputs: ProcessInputs,
+  layout: StackLayout,
   how: "ended" | "late",
   log: ProcessLog,
 ): Promise<DayzeroError> {
   const lines = await log.lines();
   const port = /:(\d{2,5}): bind: address already in use|EADDRINUSE.*:(\d{2,5})/.exec(lines.join("\n"));
-  if (how === "ended" && port !== null) return portTaken(inputs.name, Number(port[1] ?? port[2]));
+  if (how === "ended" && port !== null) return portTaken(inputs.name, layout, Number(port[1] ?? port[2]));
   const said =
     lines.length === 0
       ? "it said nothing"
@@ -31,12 +33,12 @@ export async function processFailure(
       );
 }
 
-export function portTaken(name: string, port: number): DayzeroError {
+export function portTaken(name: string, layout: StackLayout, port: number): DayzeroError {
   return new DayzeroError(
     "PORT_TAKEN",
     `cannot start "${name}": port ${port} of 127.0.0.1 is taken by another program`,
     {
-      hint: `end what listens there (ss -ltnp 'sport = :${port}'), or run dayzero down and up again for other ports`,
+      hint: `end what listens there (ss -ltnp 'sport = :${port}'), or remove ${layout.ports} and run \`dayzero up\`: other ports are then chosen`,
     },
   );
 }

@@ -2,6 +2,7 @@ import { chmod, mkdir, rm } from "node:fs/promises";
 import { z } from "zod";
 import { findDetached } from "../../machine/DetachedProcess.ts";
 import { exists } from "../../machine/exists.ts";
+import { findUnrecorded } from "../../machine/findUnrecorded.ts";
 import { StackLayout } from "../../machine/StackLayout.ts";
 import { stopProcess } from "../../machine/stopProcess.ts";
 import type { Context, Resource } from "../Resource.ts";
@@ -82,6 +83,9 @@ async function empty(layout: StackLayout, ctx: Context): Promise<void> {
 }
 
 async function stop(layout: StackLayout, ctx: Context): Promise<void> {
-  const running = await findDetached(layout.pidFile(PROCESS), layout.directory);
-  if (running !== undefined) await stopProcess(running, { graceMs: STOP_MS, signal: ctx.signal });
+  const recorded = await findDetached(layout.pidFile(PROCESS), layout.directory);
+  const unrecorded = (await findUnrecorded(layout.directory)).filter(({ name }) => name === PROCESS);
+  for (const running of [...(recorded === undefined ? [] : [recorded]), ...unrecorded]) {
+    await stopProcess(running, { graceMs: STOP_MS, signal: ctx.signal });
+  }
 }

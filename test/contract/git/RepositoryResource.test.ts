@@ -154,10 +154,15 @@ describe("removing", () => {
     expect(await hasOwnCommits(layout, "fleet", ["git"])).toBe(true);
     await expect(repositoryResource.remove("fleet", ctx)).rejects.toMatchObject({ code: "REPOSITORY_HAS_COMMITS" });
     expect(await git(["branch", "--list", "side"], { cwd: bare })).toContain("side");
+    expect(await repositoryResource.stays?.("fleet", ctx)).toEqual({
+      as: "kept",
+      note: `kept ${bare}: it holds commits that exist nowhere else; push them elsewhere, then delete the folder`,
+    });
   });
 
   test("removes what only Dayzero made, and what is gone already", async () => {
     await up();
+    expect(await repositoryResource.stays?.("fleet", ctx)).toBeUndefined();
     await repositoryResource.remove("fleet", ctx);
     await repositoryResource.remove("fleet", ctx);
     expect(await repositoryResource.read("fleet", ctx)).toBeUndefined();
@@ -354,6 +359,18 @@ describe("a first run says what is wrong, and leaves nothing behind", () => {
       async () => ({ source: await simple({ "k/kustomization.yaml": "resources: [gone.yaml]\n" }), path: "k" }),
       "REPOSITORY_MANIFESTS_INVALID",
       /gone\.yaml/,
+    ],
+    [
+      "an object in a namespace of the cluster's own",
+      async () => ({ source: await simple({ "s/a.yaml": `${configMap}  namespace: kube-system\n` }), path: "s" }),
+      "REPOSITORY_NAMESPACE_RESERVED",
+      /a ConfigMap into namespace "kube-system"/,
+    ],
+    [
+      "nothing but a file that does not parse",
+      async () => ({ source: await simple({ "x/a.yaml": "apiVersion: v1\nkind: [\n" }), path: "x" }),
+      "REPOSITORY_MANIFESTS_INVALID",
+      /cannot read x\/a\.yaml: \w+ at line/,
     ],
     [
       "a manifest without kind",

@@ -143,6 +143,29 @@ test("converge() removes a dropped object, but neither a protected one nor one w
   expect(await get("ConfigMap", "kept")).toBeDefined();
 });
 
+test("converge() releases a dropped namespace with what is in it, and takes it back only when asked to", async () => {
+  const namespace = (annotations: Record<string, string>): ObjectSpec => ({
+    name: "alpha",
+    manifest: { apiVersion: "v1", kind: "Namespace", metadata: { name: "alpha", annotations } as never },
+  });
+  await run("releases", [namespace({})]);
+  await client.create({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "theirs", namespace: "alpha" } });
+
+  const plan = await run("releases", [], { dryRun: true });
+  expect(actions(plan)).toEqual(["release core/Namespace//alpha"]);
+  expect(plan.changes[0]?.changes[0]?.after).toMatch(/^left namespace alpha in place: delete it with kubectl/);
+  expect(actions(await run("releases", []))).toEqual(actions(plan));
+  expect(await get("ConfigMap", "theirs", "alpha")).toBeDefined();
+  const left = await client.get({ apiVersion: "v1", kind: "Namespace", name: "alpha" });
+  expect(left?.metadata.deletionTimestamp).toBeUndefined();
+  expect(left?.metadata.labels).not.toHaveProperty(["dayzero.dev/stack"]);
+  expect(actions(await run("releases", []))).toEqual([]);
+
+  await expect(run("releases", [namespace({})])).rejects.toMatchObject({ code: "OBJECT_NOT_OWN" });
+  const adopting = namespace({ "dayzero.dev/adopt": "true" });
+  expect(actions(await run("releases", [adopting]))).toEqual(["update alpha"]);
+});
+
 test("converge() takes two providers of one cluster as one", async () => {
   const objects = [configMap("by-one", {}), configMap("by-other", {}, { provider: "other" })];
   expect(actions(await run("providers", objects))).toEqual(["create by-one", "create by-other"]);

@@ -54,6 +54,8 @@ describe("dayzero", () => {
     [["up", "Not_a_stack"], "Not_a_stack"],
     [["up", "--branch", "a..b"], "--branch"],
     [["up", "--repo", "https://me:hush@forge.example/a.git"], "--repo"],
+    [["up", "--repo", "--json-is-no-folder"], "--repo"],
+    [["up", "--path", "-x"], "--path"],
     [["serve", "tea"], "tea"],
     [["credential", "token", "nobody"], "token nobody"],
   ])("%j exits 2, says what is wrong on stderr and prints no stack trace", async (words, said) => {
@@ -97,6 +99,68 @@ describe("dayzero", () => {
   test("a wrong up leaves nothing behind", async () => {
     await dayzero("up", "clean", "--branch", "a..b", "--state", "untouched");
     expect(await readdir(directory)).not.toContain("untouched");
+  });
+
+  test("up --repo refuses a folder that is no repository with a commit before it makes or remembers anything", async () => {
+    const folder = await mkdtemp(join(directory, "empty-"));
+    for (const repo of [folder, join(folder, "nothing")]) {
+      const { code, stdout } = await dayzero("up", "--json", "--repo", repo, "--state", "untouched");
+      expect(code).toBe(1);
+      expect(JSON.parse(stdout).error).toMatchObject({
+        code: "REPOSITORY_SOURCE_UNREADABLE",
+        message: expect.stringContaining(repo),
+      });
+    }
+    expect(await readdir(directory)).not.toContain("untouched");
+  });
+
+  test("up refuses a file without an age identity before it makes anything", async () => {
+    const file = join(directory, "identity");
+    for (const content of ["garbage", "# only a comment"]) {
+      await writeFile(file, content);
+      const { code, stderr } = await dayzero("up", "--identity", file, "--state", "untouched");
+      expect(code).toBe(2);
+      expect(stderr).toContain(file);
+    }
+    expect(await readdir(directory)).not.toContain("untouched");
+  });
+
+  test.each(["up", "plan"])("%s says that a file is no folder for stacks", async (command) => {
+    const file = join(directory, "file");
+    await writeFile(file, "mine");
+    for (const state of [file, join(file, "below")]) {
+      const { code, stdout } = await dayzero(command, "--json", "--state", state);
+      expect(code).toBe(2);
+      expect(JSON.parse(stdout).error).toMatchObject({
+        code: "STATE_UNUSABLE",
+        hint: expect.stringContaining("--state"),
+      });
+    }
+  });
+
+  test("goes on when nobody reads what it narrates, and fails when nobody reads the result", async () => {
+    const unread = (which: "stdout" | "stderr", ...words: string[]) => {
+      const child = spawn(process.execPath, [ENTRY, ...words], {
+        cwd: directory,
+        stdio: ["ignore", "pipe", "pipe"],
+      });
+      child[which].destroy();
+      return child;
+    };
+    const narrating = unread("stderr", "status", "nosuch", "--json");
+    let stdout = "";
+    narrating.stdout.on("data", (chunk) => {
+      stdout += chunk;
+    });
+    expect(await new Promise((resolve) => narrating.on("close", resolve))).toBe(2);
+    expect(JSON.parse(stdout)).toMatchObject({ ok: false });
+    const resulting = unread("stdout", "down", "nosuch");
+    let stderr = "";
+    resulting.stderr.on("data", (chunk) => {
+      stderr += chunk;
+    });
+    expect(await new Promise((resolve) => resulting.on("close", resolve))).toBe(1);
+    expect(stderr).toBe("");
   });
 
   test("down of nothing is done, and touches nothing", async () => {

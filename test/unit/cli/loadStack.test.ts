@@ -18,7 +18,7 @@ beforeEach(async () => {
     workingDirectory: directory,
     program: ["node", "dayzero.js"],
     projectDirectory: directory,
-    onTerminal: false,
+    columns: undefined,
     narrator: { tell: () => undefined, close: () => undefined },
     paint: (_style, text) => text,
     signal: new AbortController().signal,

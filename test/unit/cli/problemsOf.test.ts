@@ -6,7 +6,7 @@ describe("problemsOf()", () => {
   const now = new Date("2026-01-01T00:00:00Z");
   const healthy: Survey = {
     processes: [{ name: "etcd", pid: 1, healthy: true }],
-    application: { sync: "Synced", health: "Healthy", revision: "a", branch: "main" },
+    application: { sync: "Synced", health: "Healthy", revision: "a", branch: "main", trouble: undefined },
     credentials: [
       {
         name: "repo-fleet",
@@ -17,6 +17,7 @@ describe("problemsOf()", () => {
     ],
     ledger: [],
     unobservable: [],
+    recovery: [],
     repositories: [],
   };
   const [credential] = healthy.credentials;
@@ -36,6 +37,17 @@ describe("problemsOf()", () => {
       /OutOfSync/,
     ],
     ["an unhealthy Application", { application: { ...healthy.application, health: "Degraded" } as never }, /Degraded/],
+    [
+      "what was not granted",
+      {
+        application: {
+          ...healthy.application,
+          trouble: "resource apps:Deployment is not permitted in project root",
+        } as never,
+      },
+      /not permitted in project root; run dayzero up/,
+    ],
+    ["a lost way back into Vault", { recovery: ["vault/identity.txt is missing"] }, /^vault\/identity.txt is missing$/],
     ["no credential", { credentials: [] }, /no Git credential/],
     [
       "an expired credential",

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Change, Resource } from "../../../src/resources/Resource.ts";
+import type { Change, Resource, Stay } from "../../../src/resources/Resource.ts";
 
 interface BoxInputs {
   readonly name: string;
@@ -14,6 +14,10 @@ export interface BoxLive extends BoxInputs {
 /** Where the boxes of a test live, and what was done to them. */
 export class BoxStore {
   boxes = new Map<string, BoxLive>();
+  /** Boxes that are not removed, and what becomes of them. */
+  readonly staying = new Map<string, Stay["as"]>();
+  /** Runs while a box is being removed. */
+  removing: (name: string) => void = () => undefined;
   /** `apply a`, `applied a`, `remove a`: in the order in which they happened. */
   readonly log: string[] = [];
   /** Runs while a box is being made. */
@@ -35,8 +39,13 @@ export class BoxStore {
       return live;
     },
     owned: async () => [...this.boxes.keys()],
+    stays: async (id) => {
+      const as = this.staying.get(id);
+      return as && { as, note: `${as} ${id}: it is full` };
+    },
     remove: async (id) => {
       this.log.push(`remove ${id}`);
+      this.removing(id);
       this.boxes.delete(id);
     },
   };

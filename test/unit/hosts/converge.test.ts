@@ -5,7 +5,8 @@ import { join } from "node:path";
 import callback from "@pulumi/pulumi/proto/callback_pb.js";
 import monitor from "@pulumi/pulumi/proto/resource_pb.js";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import type { DayzeroError } from "../../../src/config/DayzeroError.ts";
+import { KubernetesError } from "../../../src/clients/KubernetesError.ts";
+import { DayzeroError } from "../../../src/config/DayzeroError.ts";
 import type { ConvergeEvent } from "../../../src/hosts/converge/ConvergeEvent.ts";
 import { type ConvergeResult, converge } from "../../../src/hosts/converge/converge.ts";
 import { PULUMI_OPTIONS, unsupportedOptions } from "../../../src/hosts/converge/pulumiOptions.ts";
@@ -195,6 +196,37 @@ test("converge() removes what the program dropped, what was made last first", as
   expect(actions(result)).toEqual(["delete a", "delete b", "same c"]);
 });
 
+test("converge() leaves what has a reason to stay, says so in the plan and in the run, and removes the rest", async () => {
+  const all = ["full", "given", "plain"].map((name) => ({ name, size: 1 }));
+  await run({ boxes: [{ ...all[0], options: { protect: true } } as BoxSpec, ...all.slice(1)] });
+  store.staying.set("full", "kept").set("given", "released");
+  store.log.length = 0;
+
+  const plan = await run({ boxes: [], dryRun: true });
+  expect(actions(plan)).toEqual(["delete plain", "keep full", "release given"]);
+  expect(plan.changes.find(({ name }) => name === "given")?.changes).toEqual([
+    { action: "update", path: "", after: "released given: it is full" },
+  ]);
+  expect(store.log).toEqual([]);
+
+  events.length = 0;
+  expect(actions(await run({ boxes: [] }))).toEqual(actions(plan));
+  expect(store.log).toEqual(["remove plain", "remove given"]);
+  expect(events.flatMap((event) => (event.kind === "narration" ? [event.message] : []))).toEqual([
+    "released given: it is full",
+    "kept full: it is full",
+  ]);
+  expect(actions(await run({ boxes: [] }))).toEqual(["keep full"]);
+});
+
+test("converge() keeps the hint of a failed removal", async () => {
+  await run({ boxes: [{ name: "a", size: 1 }] });
+  store.removing = () => {
+    throw new DayzeroError("BOX_STUCK", "it is stuck", { hint: "pull" });
+  };
+  await expect(run({ boxes: [] })).rejects.toMatchObject({ code: "REMOVAL_FAILED", hint: "pull" });
+});
+
 test("converge() refuses to remove anything when a dropped resource is protected, until it is not", async () => {
   const box = { name: "precious", size: 1 };
   await run({
@@ -328,6 +360,24 @@ test("converge() rejects with what a throwing program says, and removes nothing"
     message: expect.stringContaining("TypeError: the program is wrong"),
   });
   expect(store.boxes.has("kept")).toBe(true);
+});
+
+test("converge() says to run again when the program was killed", async () => {
+  await expect(run({ program: "killed" })).rejects.toMatchObject({
+    code: "PROGRAM_FAILED",
+    message: expect.stringContaining("SIGKILL"),
+    hint: "run `dayzero up` again; nothing was removed",
+  });
+});
+
+test("converge() points to the status when Kubernetes does not answer", async () => {
+  store.during = async () => {
+    throw new KubernetesError({ status: 0, reason: "Unreachable", method: "GET", path: "/api" });
+  };
+  await expect(run({ boxes: [{ name: "a", size: 1 }] })).rejects.toMatchObject({
+    code: "RESOURCE_FAILED",
+    hint: expect.stringContaining("dayzero status"),
+  });
 });
 
 test("converge() notices a program that waits for ever", async () => {

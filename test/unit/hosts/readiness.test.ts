@@ -1,7 +1,8 @@
-import { expect, test } from "vitest";
-import type { KubernetesManifest } from "../../../src/clients/KubernetesClient.ts";
+import { expect, test, vi } from "vitest";
+import type { KubernetesClient, KubernetesManifest } from "../../../src/clients/KubernetesClient.ts";
+import { awaitReadiness } from "../../../src/resources/kubernetes/awaitReadiness.ts";
 import { compareObjects } from "../../../src/resources/kubernetes/compareObjects.ts";
-import { nudgeOf, readinessOf } from "../../../src/resources/kubernetes/readiness.ts";
+import { nudgeOf, RETRYING, readinessOf } from "../../../src/resources/kubernetes/readiness.ts";
 
 const source = { repoURL: "https://git/fleet.git", path: "overlays/local", targetRevision: "main" };
 
@@ -69,6 +70,49 @@ test("readinessOf() says what an Application reports: its comparison, its sync, 
     state: "failing",
     reason: "Synced, Degraded; Deployment web/site is Synced, Degraded, no image",
   });
+});
+
+const retried = (message: string): KubernetesManifest =>
+  application({
+    sync: { ...synced.sync, status: "OutOfSync" },
+    operationState: { phase: "Running", retryCount: 1, message },
+  });
+
+const ESCALATION = 'one or more objects failed to apply, reason: clusterroles "big" is forbidden: attempting to grant';
+
+test("readinessOf() leaves out which attempt of a sync it is and when the next one comes", () => {
+  const expected = { state: "failing", reason: `the sync is tried again: ${ESCALATION}` };
+  expect(readinessOf(retried(`${ESCALATION}. Retrying attempt #11 at 9:20AM.`))).toEqual(expected);
+  expect(readinessOf(retried(`${ESCALATION}. Retrying attempt #12 at 10:21PM.`))).toEqual(expected);
+  expect(readinessOf(retried("Retrying operation. Attempt #10"))).toBe(RETRYING);
+  expect(readinessOf(retried("Retrying operation with latest revisions. Attempt #10"))).toBe(RETRYING);
+});
+
+test("awaitReadiness() gives up after 20 s on a sync that is refused at each attempt, with what was refused", async () => {
+  vi.useFakeTimers();
+  try {
+    const stop = new AbortController();
+    const client = {
+      async *watch(_ref: unknown, signal: AbortSignal) {
+        for (let attempt = 1; !signal.aborted; attempt++) {
+          yield { type: "MODIFIED", object: retried(`${ESCALATION}. Retrying attempt #${attempt} at 9:20AM.`) };
+          await new Promise((resolve) => setTimeout(resolve, 2_000));
+          yield { type: "MODIFIED", object: retried(`Retrying operation with latest revisions. Attempt #${attempt}`) };
+          await new Promise((resolve) => setTimeout(resolve, 500));
+        }
+      },
+      mergePatch: async () => undefined,
+    } as unknown as KubernetesClient;
+    const startedAt = performance.now();
+    const waiting = awaitReadiness(retried(""), { client, narrate: () => undefined, signal: stop.signal });
+    const failure = waiting.catch((error: unknown) => ({ error, ms: performance.now() - startedAt }));
+    await vi.advanceTimersByTimeAsync(130_000);
+    const { error, ms } = (await failure) as { error: Error; ms: number };
+    expect(error.message).toBe(`Application argocd/root is not ready: the sync is tried again: ${ESCALATION}`);
+    expect(ms).toBeLessThan(25_000);
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 test("compareObjects() reports each difference by its path, and leaves out what the server writes", () => {

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, realpath, rm, utimes, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,14 +10,14 @@ import { processResource } from "../../../src/resources/local/ProcessResource.ts
 import { localContext } from "../../support/localContext.ts";
 import { waitFor } from "../../support/waitFor.ts";
 
-/** Listens on PORT of its arguments, says who it is, and does what the other arguments say. */
+/** Listens on PORT of its arguments, answers there as Redis does, and does what the other arguments say. */
 const SERVER = `
 const { createServer } = require("node:net");
 const [port, ...how] = process.argv.slice(2);
 if (how.includes("say")) console.log("the first line\\nthe last words");
 if (how.includes("fall")) process.exit(3);
 if (how.includes("deaf")) setInterval(() => {}, 1000);
-else createServer().listen(Number(port), "127.0.0.1");
+else createServer((socket) => socket.end("+PONG\\r\\n")).listen(Number(port), "127.0.0.1");
 `;
 
 let directory: string;
@@ -40,7 +40,7 @@ const given = (over: object = {}, ...how: string[]) => ({
   name: "server",
   tool: "node",
   args: ["{directory}/server.cjs", String(port), ...how],
-  ready: { kind: "tcp", port },
+  ready: { kind: "redis", port },
   ...over,
 });
 
@@ -121,6 +121,32 @@ test("processResource, restarts once what runs and does not get ready", async ()
   expect((await read())?.pid).not.toBe(before?.pid);
 });
 
+test("processResource, takes a frozen server for not ready, and restarts it within seconds once it has run for a while", async () => {
+  const { live } = await converge(given());
+  process.kill(live.pid, "SIGSTOP");
+  expect((await read())?.ready).toBe(false);
+  const aMinuteAgo = new Date(Date.now() - 61_000);
+  await utimes(join(directory, "run/server.pid"), aMinuteAgo, aMinuteAgo);
+  const since = performance.now();
+  const again = await converge(given());
+  expect(again.live.pid).not.toBe(live.pid);
+  expect(performance.now() - since).toBeLessThan(15_000);
+}, 30_000);
+
+test.skipIf(process.platform !== "linux")(
+  "processResource, ends what runs without its pid file, and starts it anew",
+  async () => {
+    const { live } = await converge(given());
+    await rm(join(directory, "run/server.pid"));
+    const again = await converge(given());
+    expect(existsSync(`/proc/${live.pid}`)).toBe(false);
+    expect(again.live.ready).toBe(true);
+    await rm(join(directory, "run/server.pid"));
+    await processResource.remove("server", localContext(directory));
+    expect(existsSync(`/proc/${again.live.pid}`)).toBe(false);
+  },
+);
+
 test("processResource, tells the last words of a server that ended, and where the rest is", async () => {
   const error = await converge(given({}, "say", "fall")).catch((failure: unknown) => failure);
   expect(error).toMatchObject({ code: "PROCESS_EXITED", hint: `read ${join(directory, "logs/server.log")}` });
@@ -134,6 +160,7 @@ test("processResource, says which port another program has taken", async () => {
   const error = await converge(given()).catch((failure: unknown) => failure);
   expect(error).toMatchObject({ code: "PORT_TAKEN" });
   expect(String(error)).toContain(`port ${port}`);
+  expect(error).toMatchObject({ hint: expect.stringContaining(`remove ${join(directory, "ports.json")}`) });
   expect(await read()).toBeUndefined();
   await new Promise((resolve) => stranger.close(resolve));
   expect((await converge(given())).live.ready).toBe(true);
@@ -158,7 +185,7 @@ test("processResource, gives a child the environment that is declared and nothin
     args: ["-c", `${script.split("; read")[0]}; exec ${process.execPath} server.cjs ${port}`],
     environment: { PLACE: "{directory}/data" },
     secretEnvironment: { PASSWORD: "vault/password" },
-    ready: { kind: "tcp", port },
+    ready: { kind: "redis", port },
   };
   const { live } = await converge(inputs);
   const lines = (await readFile(join(directory, "environment"), "utf8")).split("\0").filter(Boolean);

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { findDetached, isAlive } from "../../../src/machine/DetachedProcess.ts";
+import { findUnrecorded } from "../../../src/machine/findUnrecorded.ts";
 import { processStartTime } from "../../../src/machine/processIdentity.ts";
 import { type Launch, startDetached } from "../../../src/machine/startDetached.ts";
 import { stopProcess } from "../../../src/machine/stopProcess.ts";
@@ -126,6 +127,37 @@ test("findDetached(), takes a pid file of an earlier boot for stale", async () =
   expect(await findDetached(pidFile, directory)).toBeUndefined();
   await writeFile(pidFile, text);
   expect(await isAlive(running ?? { pid: 0, startTime: "" })).toBe(true);
+});
+
+test.skipIf(process.platform !== "linux")(
+  "findUnrecorded(), finds the servers of a folder, and nobody else who works there",
+  async () => {
+    const running = await startDetached(launch(SERVE));
+    const people = [
+      spawn("sleep", ["30"], { cwd: directory, stdio: "ignore", detached: true }),
+      spawn("sh", ["-c", "sleep 30 >>logs/server.log"], { cwd: directory, stdio: "ignore", detached: true }),
+    ];
+    await Promise.all(people.map((child) => once(child, "spawn")));
+    try {
+      await rm(join(directory, "run"), { recursive: true });
+      const { pid, startTime } = running ?? {};
+      expect(await findUnrecorded(directory)).toEqual([{ name: "server", pid, startTime }]);
+      expect(await findUnrecorded(join(directory, "logs"))).toEqual([]);
+    } finally {
+      for (const { pid } of people) if (pid !== undefined) process.kill(-pid, "SIGKILL");
+      if (running !== undefined) await stopProcess(running, { graceMs: 0 });
+    }
+  },
+);
+
+test("stopProcess(), lets a frozen server end by itself", async () => {
+  const running = await startDetached(
+    launch("trap 'echo bye >left; exit 0' TERM; echo up; while :; do sleep 0.02; done"),
+  );
+  await waitFor("the trap", async () => (await readFile(join(directory, "logs/server.log"), "utf8")) === "up\n");
+  process.kill(running?.pid ?? 0, "SIGSTOP");
+  await stopProcess(running ?? { pid: 0, startTime: "" }, { graceMs: 5_000 });
+  expect(existsSync(join(directory, "left"))).toBe(true);
 });
 
 test("stopProcess(), lets a server end by itself", async () => {

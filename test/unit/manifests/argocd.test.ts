@@ -124,9 +124,11 @@ test("argocdSettings() calls what needs a kubelet healthy only where there is no
   expect(argocdSettings({ kubelet: true }).data).not.toHaveProperty([health]);
 });
 
-test("destinationNamespaces() leaves out what every cluster has", () => {
-  const made = destinationNamespaces(["default", "kube-system", "staging"]);
-  expect(made.map(({ metadata }) => metadata.name)).toEqual(["staging"]);
+test("destinationNamespaces() leaves out the one that every cluster has, and takes over those that are there", () => {
+  const made = destinationNamespaces(["default", "staging"]);
+  expect(made.map(({ metadata }) => metadata)).toEqual([
+    { name: "staging", annotations: { "dayzero.dev/adopt": "true" } },
+  ]);
 });
 
 test("redisConfiguration() listens on loopback, stores nothing, and takes its password from another file", () => {

@@ -70,7 +70,7 @@ beforeAll(async () => {
 });
 
 test("GitOpsController runs the cache, the repo server and the controller on the stack's ports", () => {
-  expect(registered.get("controller-redis")?.inputs).toMatchObject({ ready: { kind: "tcp", port: 7001 } });
+  expect(registered.get("controller-redis")?.inputs).toMatchObject({ ready: { kind: "redis", port: 7001 } });
   expect(registered.get("controller-repo-server")?.inputs).toMatchObject({
     argv0: "argocd-repo-server",
     args: expect.arrayContaining(["--address=127.0.0.1", "--port=7002", "--metrics-address=127.0.0.1"]),

@@ -59,14 +59,17 @@ describe("repositoryNeeds()", () => {
     expect(() => repositoryNeeds([kind("", "Namespace", "argocd")], "fleet")).toThrow(/namespace "argocd"/);
   });
 
-  test.each(["argocd", "dayzero-system"])("refuses a manifest in %s, and says which", (namespace) => {
-    expect(() => repositoryNeeds([kind("", "Secret", namespace)], "fleet")).toThrow(
-      expect.objectContaining({
-        code: "REPOSITORY_NAMESPACE_RESERVED",
-        message: expect.stringContaining(`a Secret into namespace "${namespace}"`),
-      }),
-    );
-  });
+  test.each(["argocd", "dayzero-system", "kube-system", "kube-public", "kube-node-lease"])(
+    "refuses a manifest in %s, and says which",
+    (namespace) => {
+      expect(() => repositoryNeeds([kind("", "Secret", namespace)], "fleet")).toThrow(
+        expect.objectContaining({
+          code: "REPOSITORY_NAMESPACE_RESERVED",
+          message: expect.stringContaining(`a Secret into namespace "${namespace}"`),
+        }),
+      );
+    },
+  );
 
   test("does not depend on the order or the repetition of what it is given", () => {
     const kinds = fc.array(
