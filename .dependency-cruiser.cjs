@@ -57,7 +57,7 @@ module.exports = {
       from: { path: "^(src/components|stacks)/" },
       to: {
         path: "^src/resources/",
-        pathNot: "/index\\.ts$|^src/resources/kubernetes/KubernetesObject\\.ts$",
+        pathNot: "/index\\.ts$",
         dependencyTypesNot: ["type-only"],
       },
     },
@@ -75,8 +75,7 @@ module.exports = {
       from: { path: "^src/resources/[^/]+/index\\.ts$" },
       to: {
         path: ".",
-        pathNot:
-          "node_modules/@pulumi/pulumi/|^src/resources/[^/]+/index\\.ts$|^src/resources/kubernetes/KubernetesObject\\.ts$",
+        pathNot: "node_modules/@pulumi/pulumi/|^src/resources/[^/]+/index\\.ts$",
         dependencyTypesNot: ["type-only"],
       },
     },

@@ -12,7 +12,7 @@ import { identityBrokerAccess } from "../manifests/cluster/identityBrokerAccess.
 import { DAYZERO_NAMESPACE } from "../manifests/marks.ts";
 import { GIT_READER, OPERATOR, VAULT_AUDIENCE } from "../manifests/vault/trustNames.ts";
 import { Generation } from "../resources/cluster/index.ts";
-import { KubernetesObject, KubernetesProvider } from "../resources/kubernetes/KubernetesObject.ts";
+import { KubernetesObject, KubernetesProvider } from "../resources/kubernetes/index.ts";
 import { Authority, File, type LeafArgs, Ports, Process, SecretFile } from "../resources/local/index.ts";
 
 const LOOPBACK = { dnsNames: ["localhost"], ipAddresses: ["127.0.0.1"] };

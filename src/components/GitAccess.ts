@@ -9,7 +9,7 @@ import { GIT_READER } from "../manifests/vault/trustNames.ts";
 import { Repository } from "../resources/git/index.ts";
 import type { RepositorySource } from "../resources/git/RepositorySource.ts";
 import { RepositoryCredential } from "../resources/gitops/index.ts";
-import { KubernetesObject, type KubernetesProvider } from "../resources/kubernetes/KubernetesObject.ts";
+import { KubernetesObject, type KubernetesProvider } from "../resources/kubernetes/index.ts";
 import { type Authority, File, Process } from "../resources/local/index.ts";
 
 export interface GitAccessArgs {

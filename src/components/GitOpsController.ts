@@ -14,7 +14,7 @@ import { REPO_SERVER_ENVIRONMENT, repoServerArguments } from "../manifests/argoc
 import { execKubeconfig } from "../manifests/cluster/execKubeconfig.ts";
 import { identityBrokerAccess } from "../manifests/cluster/identityBrokerAccess.ts";
 import { Definitions } from "../resources/cluster/index.ts";
-import { KubernetesObject } from "../resources/kubernetes/KubernetesObject.ts";
+import { KubernetesObject } from "../resources/kubernetes/index.ts";
 import { File, Process, SecretFile } from "../resources/local/index.ts";
 import type { Cluster } from "./Cluster.ts";
 

@@ -7,7 +7,7 @@ import { clusterRoles, destinationRoleName, destinationRoles } from "../manifest
 import type { Manifest } from "../manifests/argocd/Manifest.ts";
 import { type RepositoryKind, type RepositoryNeeds, repositoryNeeds } from "../manifests/argocd/repositoryNeeds.ts";
 import { rootApplication, rootApplicationReference } from "../manifests/argocd/rootApplication.ts";
-import { KubernetesObject, type KubernetesProvider } from "../resources/kubernetes/KubernetesObject.ts";
+import { KubernetesObject, type KubernetesProvider } from "../resources/kubernetes/index.ts";
 import type { GitOpsController } from "./GitOpsController.ts";
 
 export interface GitOpsSourceArgs {

@@ -4,13 +4,13 @@ import type { LedgerEntry } from "../../credentials/LedgerEntry.ts";
 import type { Change, Context } from "../../resources/Resource.ts";
 import type { Action, ConvergeEvent, ResourceEvent } from "./ConvergeEvent.ts";
 import type { AnyHandler } from "./Handler.ts";
+import { isNotThere } from "./isNotThere.ts";
 import type { KubernetesProviders } from "./KubernetesProviders.ts";
-import { isNotThere } from "./notThere.ts";
 import { Phases } from "./Phases.ts";
 import type { ProgramListener, Registered, Registration } from "./ProgramServer.ts";
 import { decodeProperties, type Properties, redactProperties, UNKNOWN } from "./propertyValues.ts";
 import { unsupportedOptions } from "./pulumiOptions.ts";
-import { STACK_TYPE, urnOf } from "./urn.ts";
+import { STACK_TYPE, urnOf } from "./urnOf.ts";
 
 /** What became (or would become, in a plan) of one resource. */
 export interface ResourceChange {

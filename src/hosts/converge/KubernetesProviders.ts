@@ -4,7 +4,7 @@ import type { KubernetesInventory } from "../../resources/kubernetes/KubernetesI
 import type { Context } from "../../resources/Resource.ts";
 import type { ResourceEvent } from "./ConvergeEvent.ts";
 import type { AnyHandler } from "./Handler.ts";
-import { isNotThere } from "./notThere.ts";
+import { isNotThere } from "./isNotThere.ts";
 import type { Properties } from "./propertyValues.ts";
 import type { StackLease } from "./StackLease.ts";
 

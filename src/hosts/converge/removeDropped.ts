@@ -3,7 +3,7 @@ import type { Change, Context, Stay } from "../../resources/Resource.ts";
 import type { Action, ConvergeEvent, ResourceEvent } from "./ConvergeEvent.ts";
 import type { RegisteredResource, ResourceChange } from "./Deployment.ts";
 import type { AnyHandler } from "./Handler.ts";
-import { isNotThere } from "./notThere.ts";
+import { isNotThere } from "./isNotThere.ts";
 import type { ProtectedMarks } from "./ProtectedMarks.ts";
 
 interface Options {

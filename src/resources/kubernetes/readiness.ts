@@ -118,10 +118,14 @@ function application(object: KubernetesManifest): Readiness {
   const { phase, retryCount = 0 } = operationState ?? {};
   const message = (operationState?.message ?? "").replaceAll(ATTEMPTS, "");
   if (phase === "Failed" || phase === "Error") {
-    return { state: "failing", reason: `the last sync ended in ${phase}: ${message}` };
+    return {
+      state: "failing",
+      reason: `the last sync ended in ${phase}: ${[message, ...troubled(status)].join("; ")}`,
+    };
   }
   if (phase === "Running" && retryCount > 0) {
-    return message === "" ? RETRYING : { state: "failing", reason: `${RETRYING.reason}: ${message}` };
+    if (message === "") return RETRYING;
+    return { state: "failing", reason: `${RETRYING.reason}: ${[message, ...troubled(status)].join("; ")}` };
   }
   if (!isCompared) return { state: "waiting", reason: "not compared with its source yet" };
   if (!isAtRevision) {

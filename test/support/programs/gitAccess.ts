@@ -4,7 +4,7 @@ import { ClusterTrust } from "../../../src/components/ClusterTrust.ts";
 import { GitAccess } from "../../../src/components/GitAccess.ts";
 import { Vault } from "../../../src/components/Vault.ts";
 import { Definitions } from "../../../src/resources/cluster/index.ts";
-import { KubernetesObject } from "../../../src/resources/kubernetes/KubernetesObject.ts";
+import { KubernetesObject } from "../../../src/resources/kubernetes/index.ts";
 
 // A stack without Argo CD, whose part the test plays; of that only the Application's definition is there.
 const config = new Config("dayzero");

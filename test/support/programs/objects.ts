@@ -1,6 +1,6 @@
 import { Config } from "@pulumi/pulumi/config.js";
 import type { Resource } from "@pulumi/pulumi/resource.js";
-import { KubernetesObject, KubernetesProvider } from "../../../src/resources/kubernetes/KubernetesObject.ts";
+import { KubernetesObject, KubernetesProvider } from "../../../src/resources/kubernetes/index.ts";
 
 /** A Kubernetes object of the program, as its configuration lists them. */
 export interface ObjectSpec {

@@ -36,7 +36,7 @@ beforeAll(async () => {
     import("../../../src/components/GitOpsController.ts"),
     import("../../../src/components/GitOpsSource.ts"),
     import("../../../src/resources/local/index.ts"),
-    import("../../../src/resources/kubernetes/KubernetesObject.ts"),
+    import("../../../src/resources/kubernetes/index.ts"),
   ]);
   const cluster = {
     ports: output(ports),
