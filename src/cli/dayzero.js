@@ -1,5 +1,6 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --max-semi-space-size=4
 // Plain JavaScript, read by any Node: turns on the compile cache, and goes on in the pinned Node where this one cannot strip types.
+// The flag bounds what V8 lets garbage grow to between collections: a quarter less memory for `up`, at no cost in time that shows.
 import { spawn } from "node:child_process";
 import module from "node:module";
 import { userInfo } from "node:os";
@@ -40,7 +41,9 @@ function compileCache() {
  * @param {string} node
  */
 function continueIn(node) {
-  const child = spawn(node, process.argv.slice(1), { stdio: ["inherit", "inherit", "inherit", "ipc"] });
+  const child = spawn(node, [...process.execArgv, ...process.argv.slice(1)], {
+    stdio: ["inherit", "inherit", "inherit", "ipc"],
+  });
   for (const signal of /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"]))
     process.on(signal, () => child.kill(signal));
   child.on("error", (error) => {

@@ -85,9 +85,9 @@ export class Stack {
     return join(this.root, "state", this.name);
   }
 
-  /** Starts `dayzero <command> <stack> …` and returns at once. */
+  /** Starts `dayzero <command> <stack> …` as `npx` does, by its first line, and returns at once. */
   spawn(command: string, ...options: string[]): ChildProcess {
-    return spawn(process.execPath, [ENTRY, command, this.name, "--state", join(this.root, "state"), ...options], {
+    return spawn(ENTRY, [command, this.name, "--state", join(this.root, "state"), ...options], {
       cwd: this.root,
       env: this.#environment,
       stdio: ["ignore", "pipe", "pipe"],
