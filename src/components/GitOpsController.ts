@@ -80,8 +80,7 @@ export class GitOpsController extends ComponentResource {
       {
         path: REDIS_PASSWORD_FILE,
         template: "{{random:hex:32}}",
-        purpose:
-          "password of Argo CD's cache; also in the environment of its two servers and of the git and kustomize they run",
+        purpose: "password of Argo CD's cache",
       },
       parent,
     );
