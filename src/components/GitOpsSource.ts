@@ -1,8 +1,8 @@
 import { all, type Input, type Output, output } from "@pulumi/pulumi/output.js";
 import { ComponentResource, type ComponentResourceOptions, type Resource } from "@pulumi/pulumi/resource.js";
 import { appProject } from "../manifests/argocd/appProject.ts";
-import { clusterSecret } from "../manifests/argocd/clusterSecret.ts";
-import { destinationNamespaces } from "../manifests/argocd/controllerIdentity.ts";
+import { clusterSecret, clusterSecretMetadata } from "../manifests/argocd/clusterSecret.ts";
+import { ARGOCD_NAMESPACE, destinationNamespaces } from "../manifests/argocd/controllerIdentity.ts";
 import { clusterRoles, destinationRoleName, destinationRoles } from "../manifests/argocd/destinationRoles.ts";
 import type { Manifest } from "../manifests/argocd/Manifest.ts";
 import { type RepositoryKind, type RepositoryNeeds, repositoryNeeds } from "../manifests/argocd/repositoryNeeds.ts";
@@ -58,7 +58,8 @@ export class GitOpsSource extends ComponentResource {
       {
         apiVersion: "v1",
         kind: "Secret",
-        metadata: destination.apply(({ metadata }) => metadata),
+        // Names stand outside of what only the repository knows, so that a plan finds the objects after a push.
+        metadata: clusterSecretMetadata,
         type: "Opaque",
         data: destination.apply(({ data }) => data),
       },
@@ -72,7 +73,7 @@ export class GitOpsSource extends ComponentResource {
       {
         apiVersion: "argoproj.io/v1alpha1",
         kind: "AppProject",
-        metadata: project.apply(({ metadata }) => metadata),
+        metadata: { name: repository, namespace: ARGOCD_NAMESPACE },
         spec: project.apply(({ spec }) => spec),
       },
       { ...target, dependsOn: controller.stored },
@@ -90,7 +91,11 @@ export class GitOpsSource extends ComponentResource {
       {
         apiVersion: rootApplicationReference.apiVersion,
         kind: rootApplicationReference.kind,
-        metadata: application.apply(({ metadata }) => metadata),
+        metadata: {
+          name: rootApplicationReference.name,
+          namespace: rootApplicationReference.namespace,
+          annotations: application.apply(({ metadata }) => metadata.annotations ?? {}),
+        },
         spec: application.apply(({ spec }) => spec),
       },
       { ...target, dependsOn: [inCluster, allowed, ...controller.ready] },

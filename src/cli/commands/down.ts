@@ -1,5 +1,5 @@
 import { readdir, rm, rmdir } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { DayzeroError } from "../../config/DayzeroError.ts";
 import { exists } from "../../machine/exists.ts";
 import { createContext } from "../createContext.ts";
@@ -48,7 +48,9 @@ export async function down(run: Run, stack: string, options: DownOptions): Promi
       const removal = await phase(run, "remove state", () =>
         removeState(layout, context, { deleteRepository: options.deleteRepository === true }),
       );
-      await rm(stackMemoryFile(layout), { force: true });
+      // A repository that was kept is still the stack's: the next `up` uses it, and `down --delete-repository` finds it.
+      const keepsRepository = removal.kept.some((path) => path.startsWith(dirname(layout.repository("any"))));
+      if (!keepsRepository) await rm(stackMemoryFile(layout), { force: true });
       return report(stack, { ...removal, removed: [...stopped.map((name) => `process ${name}`), ...removal.removed] });
     } finally {
       close();
@@ -71,9 +73,13 @@ function report(stack: string, { removed, kept }: Removal): Outcome {
 
 async function confirmed(run: Run, question: string): Promise<boolean> {
   if (run.confirm !== undefined) return run.confirm(question);
-  throw new DayzeroError("CONFIRMATION_NEEDED", "down removes a stack and nobody is there to ask", {
-    hint: "say --yes if that is what you want",
-  });
+  throw new DayzeroError(
+    "CONFIRMATION_NEEDED",
+    "down asks before it removes a stack, and there is no terminal to ask on",
+    {
+      hint: "say --yes if you are sure",
+    },
+  );
 }
 
 async function phase<Result>(

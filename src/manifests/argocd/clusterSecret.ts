@@ -5,6 +5,12 @@ import { namespacedKinds, type RepositoryNeeds } from "./repositoryNeeds.ts";
 /** Argo CD's name for the cluster that it runs for. */
 export const IN_CLUSTER = "https://kubernetes.default.svc";
 
+export const clusterSecretMetadata = {
+  name: "cluster-in-cluster",
+  namespace: ARGOCD_NAMESPACE,
+  labels: { "argocd.argoproj.io/secret-type": "cluster" },
+} as const;
+
 /**
  * Limits Argo CD to the destination namespaces; it would watch the whole cluster otherwise. Holds no credential.
  *
@@ -16,11 +22,7 @@ export function clusterSecret(needs: RepositoryNeeds): Manifest {
   return {
     apiVersion: "v1",
     kind: "Secret",
-    metadata: {
-      name: "cluster-in-cluster",
-      namespace: ARGOCD_NAMESPACE,
-      labels: { "argocd.argoproj.io/secret-type": "cluster" },
-    },
+    metadata: clusterSecretMetadata,
     type: "Opaque",
     data: {
       name: base64("in-cluster"),

@@ -44,6 +44,9 @@ const manifest = z.looseObject({
   }),
 });
 
+/** All that a plan has to know to find the object; the rest of the metadata may come later. */
+const identity = manifest.shape.metadata.pick({ name: true, namespace: true });
+
 /**
  * Any Kubernetes object, by server-side apply under the field manager `dayzero`.
  *
@@ -69,7 +72,7 @@ export class KubernetesHandler {
 
   /** Throws when there is no name: a plan may not know the metadata yet. */
   identify(desired: KubernetesManifest): string {
-    const { name, namespace } = manifest.shape.metadata.parse(desired.metadata);
+    const { name, namespace } = identity.parse(desired.metadata);
     return `${groupKind(desired)}/${namespace ?? ""}/${name}`;
   }
 
