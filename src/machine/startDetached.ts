@@ -4,6 +4,7 @@ import { mkdir, open, readdir, rm } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import type { Readable } from "node:stream";
 import { type DetachedProcess, findDetached } from "./DetachedProcess.ts";
+import { FileLock } from "./FileLock.ts";
 
 export interface Launch {
   /** Working directory. */
@@ -54,9 +55,21 @@ exec "$@" 3>&-
 export async function startDetached(launch: Launch): Promise<DetachedProcess | undefined> {
   await mkdir(dirname(launch.pidFile), { recursive: true, mode: 0o700 });
   await mkdir(dirname(launch.logFile), { recursive: true, mode: 0o700 });
-  const running = await findDetached(launch.pidFile, launch.directory);
-  if (running !== undefined) return running;
-  await removePidFile(launch.pidFile);
+  // One start at a time: another's check would else lie between this one's check and its removal of a dead server's pid file.
+  const lock = await FileLock.acquire({ path: `${launch.pidFile}.lock` });
+  try {
+    const running = await findDetached(launch.pidFile, launch.directory);
+    if (running !== undefined) return running;
+    await removePidFile(launch.pidFile);
+    await runLauncher(launch);
+  } finally {
+    await lock.release();
+  }
+  return findDetached(launch.pidFile, launch.directory);
+}
+
+/** Resolves when the launcher has become the server, or has stepped back. */
+async function runLauncher(launch: Launch): Promise<void> {
   const log = await open(launch.logFile, "a", 0o600);
   try {
     const child = spawn("/bin/sh", ["-c", LAUNCHER, "sh", launch.pidFile, launch.digest, ...launch.command], {
@@ -74,7 +87,6 @@ export async function startDetached(launch: Launch): Promise<DetachedProcess | u
   } finally {
     await log.close();
   }
-  return findDetached(launch.pidFile, launch.directory);
 }
 
 /** Removes the pid file of a process that has ended, with what killed launchers left beside it. */
