@@ -38,8 +38,15 @@ module.exports = {
       name: "rooms-are-named",
       comment: "a new folder below src/ needs a line in ROOMS",
       severity: "error",
-      from: { path: "^src/", pathNot: `^src/(${Object.keys(ROOMS).join("|")})/` },
+      from: { path: "^src/", pathNot: `^src/((${Object.keys(ROOMS).join("|")})/|index\\.ts$)` },
       to: {},
+    },
+    {
+      name: "package-imports",
+      comment: "what users of the package import is what a program is made of",
+      severity: "error",
+      from: { path: "^src/index\\.ts$" },
+      to: { path: ".", pathNot: "^src/(components/|config/|resources/[^/]+/index\\.ts$)" },
     },
     {
       name: "pure-rooms",

@@ -1,6 +1,7 @@
 import { userInfo } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { DayzeroError } from "../config/DayzeroError.ts";
+import type { Secret } from "../credentials/Secret.ts";
 import type { ExitCode } from "./exitCodes.ts";
 import type { Narrator, Paint } from "./narrator/Narrator.ts";
 
@@ -10,8 +11,8 @@ export interface Run {
   readonly workingDirectory: string;
   /** This program: the running Node and the entry script. */
   readonly program: readonly [node: string, entry: string];
-  /** Folder of Pulumi.yaml. */
-  readonly projectDirectory: string;
+  /** Folder of this package's own Pulumi.yaml. */
+  readonly packageDirectory: string;
   readonly narrator: Narrator;
   /** Colours the result, where that goes to a terminal. */
   readonly paint: Paint;
@@ -21,6 +22,8 @@ export interface Run {
   readonly signal: AbortSignal;
   /** Asks on the terminal; undefined when nobody is there to answer. */
   readonly confirm: ((question: string) => Promise<boolean>) | undefined;
+  /** Asks on the terminal for what must not be seen; undefined when nobody is there to answer. */
+  readonly askSecret: ((question: string) => Promise<Secret>) | undefined;
 }
 
 /** What a command hands back; main prints it and exits. */

@@ -1,30 +1,38 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { DayzeroError } from "../config/DayzeroError.ts";
-import type { RepositoryChoice } from "../config/StackSpec.ts";
+import type { RepositoryChoice, StackSpec } from "../config/StackSpec.ts";
 import { readIfThere } from "../machine/readIfThere.ts";
 import type { StackLayout } from "../machine/StackLayout.ts";
 import { writeFileAtomic } from "../machine/writeFileAtomic.ts";
 
 const schema = z.strictObject({
+  /** Not there in what was written before there was more than one. */
+  program: z.enum(["local", "existing"]).optional(),
   source: z.string().optional(),
   branch: z.string().optional(),
   path: z.string().optional(),
 });
 
-/** Where a stack remembers what `up` was told on the command line. */
+/** What is remembered of a stack: the program that made it, and what `up` was told on the command line. */
+export interface StackMemory extends RepositoryChoice {
+  readonly program?: StackSpec["program"];
+}
+
+/** Where a stack remembers it. */
 export function stackMemoryFile(layout: StackLayout): string {
   return join(layout.directory, "stack.json");
 }
 
-/** What an earlier `up` was told; empty when there was none. Throws `STACK_FILE_UNREADABLE` when the file is not ours. */
-export async function recallChoice(layout: StackLayout): Promise<RepositoryChoice> {
+/** What an earlier `up` left; empty when there was none. Throws `STACK_FILE_UNREADABLE` when the file is not ours. */
+export async function recallStack(layout: StackLayout): Promise<StackMemory> {
   const file = stackMemoryFile(layout);
   const text = await readIfThere(file);
   if (text === undefined) return {};
   try {
-    const { source, branch, path } = schema.parse(JSON.parse(text));
+    const { program = "local", source, branch, path } = schema.parse(JSON.parse(text));
     return {
+      program,
       ...(source === undefined ? {} : { source }),
       ...(branch === undefined ? {} : { branch }),
       ...(path === undefined ? {} : { path }),
@@ -38,6 +46,6 @@ export async function recallChoice(layout: StackLayout): Promise<RepositoryChoic
 }
 
 /** That it is there at all marks the stack: it is written, as it was, before the first step. */
-export async function rememberChoice(layout: StackLayout, choice: RepositoryChoice): Promise<void> {
-  await writeFileAtomic(stackMemoryFile(layout), `${JSON.stringify(choice, undefined, 2)}\n`);
+export async function rememberStack(layout: StackLayout, memory: StackMemory): Promise<void> {
+  await writeFileAtomic(stackMemoryFile(layout), `${JSON.stringify(memory, undefined, 2)}\n`);
 }

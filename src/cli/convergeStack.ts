@@ -1,7 +1,8 @@
-import { access, readFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
 import { DayzeroError } from "../config/DayzeroError.ts";
-import { type StackSpec, toPulumiConfig } from "../config/StackSpec.ts";
+import { toPulumiConfig } from "../config/parseStackSpec.ts";
+import type { RepositoryChoice } from "../config/StackSpec.ts";
 import { Secret } from "../credentials/Secret.ts";
 import { parseIdentities } from "../credentials/sealing.ts";
 import type { ConvergeEvent } from "../hosts/converge/ConvergeEvent.ts";
@@ -9,16 +10,20 @@ import { type ConvergeResult, converge } from "../hosts/converge/converge.ts";
 import type { Context } from "../resources/Resource.ts";
 import { loadResource } from "../resources/registry.ts";
 import type { Tool } from "../toolchain/ensureTools.ts";
+import { assertAnswers } from "./assertAnswers.ts";
 import { checkNewSource } from "./checkNewSource.ts";
 import { convergeNarration } from "./convergeNarration.ts";
 import { createContext } from "./createContext.ts";
 import { findGit } from "./findGit.ts";
+import { findProgram } from "./findProject.ts";
 import { holdStack } from "./holdStack.ts";
 import { type LoadedStack, loadStack, type SpecOptions } from "./loadStack.ts";
 import { provideTools } from "./provideTools.ts";
 import type { Run } from "./Run.ts";
-import { rememberChoice } from "./StackMemory.ts";
+import { rememberStack } from "./StackMemory.ts";
 import { checkStateFolder } from "./stateFolder.ts";
+import { askForToken, systemsOf } from "./systemsOf.ts";
+import { toolsOf } from "./toolsOf.ts";
 
 const REPOSITORY = "dayzero:git:Repository";
 
@@ -46,41 +51,47 @@ export async function convergeStack<Result>(
   then: (converged: Converged) => Promise<Result>,
 ): Promise<Result> {
   const { dryRun } = options;
-  const identity = options.identity === undefined ? undefined : await readIdentity(run, options.identity);
+  const memory = new Map<string, Secret>();
+  if (options.identity !== undefined) memory.set("age-identity", await readIdentity(run, options.identity));
   // Looked at before anything is made, so that a mistake leaves nothing behind, and again when nobody else can change it.
   const before = await loadStack(run, stack, options);
-  await programOf(run, before.spec);
+  const program = await findProgram(before.project);
   await checkStateFolder(before.layout.directory);
   if (options.repo !== undefined && before.choice.source !== before.remembered.source)
     await checkNewSource(run, before);
-  const lock = dryRun ? undefined : await holdStack(run, stack, options);
+  await askForToken(run, before.spec, memory);
+  const lock = dryRun ? undefined : await holdStack(run, stack, before.layout);
   try {
     const loaded = await loadStack(run, stack, options);
-    const { spec, layout, choice, remembered } = loaded;
-    const program = await programOf(run, spec);
+    const { project, spec, layout, choice, remembered } = loaded;
     if (options.repo === undefined && choice.source !== undefined) {
       run.narrator.tell({ kind: "note", message: `using ${choice.source}, remembered from an earlier --repo` });
     }
-    if (!dryRun) await rememberChoice(layout, remembered);
+    const remember = (told: RepositoryChoice) => rememberStack(layout, { ...told, program: spec.program });
+    if (!dryRun) await remember(remembered);
     let accepted: Promise<void> | undefined;
-    const [git, tools] = await Promise.all([findGit(run), provideTools(run, options)]);
+    const tools = await provideTools(run, { mirror: options.mirror, names: toolsOf(spec.program) });
+    const paths = new Map(tools.map(({ name, path }) => [name, path]));
+    if (spec.program === "local") paths.set("git", await findGit(run));
     const { context, close } = createContext({
       stack,
       layout,
       dryRun,
       signal: run.signal,
       program: run.program,
-      tools: new Map([["git", git], ...tools.map(({ name, path }) => [name, path] as const)]),
-      ...(identity === undefined ? {} : { identity }),
+      tools: paths,
+      existing: systemsOf(spec, run),
+      memory,
       narrate: (message) => run.narrator.tell({ kind: "note", message }),
     });
     const narration = convergeNarration(run.narrator);
     try {
+      if (spec.program === "existing") await assertAnswers(context, spec);
       const result = await converge({
         stack,
-        project: "dayzero",
+        project: project.name,
         program,
-        config: { ...toPulumiConfig(spec), "dayzero:argocdCrds": context.tool("argocd-crds").join() },
+        config: toPulumiConfig(spec),
         dryRun,
         context,
         handlers: loadResource,
@@ -88,7 +99,7 @@ export async function convergeStack<Result>(
           narration.tell(event);
           // Not before: a choice that was refused must not be what the next run without flags goes on with.
           if (!dryRun && event.kind === "resource-finished" && event.type === REPOSITORY) {
-            accepted ??= rememberChoice(layout, choice);
+            accepted ??= remember(choice);
             accepted.catch(() => undefined);
           }
           options.onEvent?.(event);
@@ -98,7 +109,7 @@ export async function convergeStack<Result>(
         signal: run.signal,
       });
       narration.close();
-      if (!dryRun) await (accepted ?? rememberChoice(layout, choice));
+      if (!dryRun) await (accepted ?? remember(choice));
       return await then({ loaded, context, result, tools });
     } finally {
       narration.close();
@@ -114,17 +125,6 @@ export async function convergeStack<Result>(
 function childEnvironment(run: Run, home: string): Record<string, string> {
   const passed = Object.entries(run.environment).filter(([name]) => /^(PATH|LANG|LC_\w+|TZ|TMPDIR)$/.test(name));
   return { ...Object.fromEntries(passed), HOME: home };
-}
-
-async function programOf(run: Run, { program: name }: StackSpec): Promise<string> {
-  const program = join(run.projectDirectory, "stacks", `${name}.ts`);
-  await access(program).catch((cause: unknown) => {
-    throw new DayzeroError("STACK_INVALID", `no program stacks/${name}.ts`, {
-      cause,
-      hint: "correct config.dayzero:program in the stack's file",
-    });
-  });
-  return program;
 }
 
 async function readIdentity(run: Run, file: string): Promise<Secret> {

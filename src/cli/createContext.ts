@@ -1,9 +1,11 @@
 import type { KubernetesClient } from "../clients/KubernetesClient.ts";
 import type { VaultClient } from "../clients/VaultClient.ts";
 import { DayzeroError } from "../config/DayzeroError.ts";
+import type { ExistingSpec } from "../config/StackSpec.ts";
 import type { Secret } from "../credentials/Secret.ts";
 import { serverUrl } from "../machine/readPorts.ts";
 import type { StackLayout } from "../machine/StackLayout.ts";
+import { openBaoAuthority } from "../manifests/vault/cluster/openBaoNames.ts";
 import type { Context } from "../resources/Resource.ts";
 
 export interface ContextOptions {
@@ -12,21 +14,34 @@ export interface ContextOptions {
   readonly dryRun: boolean;
   readonly signal: AbortSignal;
   readonly program: readonly [node: string, entry: string];
-  /** Paths by tool name, of those that may be started; undefined where none is going to be: a name then stands for itself. */
+  /**
+   * Paths by tool name, of those that may be started; looked at when a tool is asked for, so it may be filled later. Undefined where
+   * none is going to be started: a name then stands for itself.
+   */
   readonly tools: ReadonlyMap<string, string> | undefined;
-  /** Content of `--identity FILE`. */
-  readonly identity?: Secret;
+  /** The cluster and the Vault that are there already; without it they are the embedded ones of the stack. */
+  readonly existing?: ExistingSystems | undefined;
+  /** Secrets that a person supplied for this run. */
+  readonly memory?: ReadonlyMap<string, Secret>;
   readonly narrate: (message: string) => void;
+}
+
+export interface ExistingSystems {
+  readonly spec: Pick<ExistingSpec, "cluster" | "vault">;
+  /** The person's own: what their kubeconfig names as `exec` is their program, and finds their cloud's login there. */
+  readonly environment: Readonly<Record<string, string>>;
 }
 
 /** What one run uses of the world. Clients are made when first asked for and shared; `close` ends their connections. */
 export function createContext(options: ContextOptions): { context: Context; close(): void } {
-  const { layout, tools } = options;
+  const { tools } = options;
   const clients = new Set<{ close(): unknown }>();
+  const memory = new Map(options.memory);
+  const now = () => new Date();
+
   let admin: Promise<KubernetesClient> | undefined;
   const kubernetes = () => {
-    admin ??= import("../resources/cluster/adminKubernetesClient.ts")
-      .then(({ adminKubernetesClient }) => adminKubernetesClient(layout))
+    admin ??= openCluster(options)
       .then((client) => {
         clients.add(client);
         return client;
@@ -38,28 +53,22 @@ export function createContext(options: ContextOptions): { context: Context; clos
       });
     return admin;
   };
-  const now = () => new Date();
-  const memory = new Map(options.identity === undefined ? [] : [["age-identity", options.identity]]);
-  const openVault = async () => {
-    const [{ operatorVaultClient }, address] = await Promise.all([
-      import("../resources/vault/operatorVaultClient.ts"),
-      serverUrl(layout, "vault"),
-    ]);
-    // Its sessions are shorter than a run may be, so it is asked each time and keeps them itself.
-    const client: VaultClient = await operatorVaultClient({ layout, address, memory, kubernetes, now });
+  const logIn = async () => {
+    // Its sessions may be shorter than a run, so it is asked each time and keeps them itself.
+    const client = await openVault(options, { memory, kubernetes, now });
     clients.add(client);
     return client;
   };
   let seen: Promise<VaultClient> | undefined;
   // A dry run is short and starts nothing: a Vault that keeps silent does so to the end, and is waited for once, not by each resource.
   const vault = () => {
-    if (!options.dryRun) return openVault();
-    seen ??= openVault();
+    if (!options.dryRun) return logIn();
+    seen ??= logIn();
     return seen;
   };
   const context: Context = {
     stack: options.stack,
-    directory: layout.directory,
+    directory: options.layout.directory,
     dryRun: options.dryRun,
     signal: options.signal,
     now,
@@ -83,4 +92,31 @@ export function createContext(options: ContextOptions): { context: Context; clos
       for (const client of clients) client.close();
     },
   };
+}
+
+async function openCluster({ existing, layout }: ContextOptions): Promise<KubernetesClient> {
+  if (existing === undefined) {
+    const { adminKubernetesClient } = await import("../resources/cluster/adminKubernetesClient.ts");
+    return adminKubernetesClient(layout);
+  }
+  const { loadKubeconfig } = await import("../clients/Kubeconfig.ts");
+  const { kubeconfig, context } = existing.spec.cluster;
+  return loadKubeconfig(kubeconfig, { context, environment: existing.environment });
+}
+
+async function openVault(
+  { existing, layout }: ContextOptions,
+  run: Pick<Context, "memory" | "kubernetes" | "now">,
+): Promise<VaultClient> {
+  const vault = existing?.spec.vault;
+  if (vault?.kind === "external") {
+    const { externalVaultClient } = await import("../resources/vault/externalVaultClient.ts");
+    return externalVaultClient({ ...run, vault });
+  }
+  const { operatorVaultClient } = await import("../resources/vault/operatorVaultClient.ts");
+  const server =
+    vault === undefined
+      ? { address: await serverUrl(layout, "vault"), authority: "platform" }
+      : { address: vault.address, authority: openBaoAuthority(vault.install) };
+  return operatorVaultClient({ ...run, ...server, layout });
 }

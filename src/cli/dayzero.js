@@ -7,7 +7,7 @@ import { userInfo } from "node:os";
 import { dirname, isAbsolute, join } from "node:path";
 
 /**
- * The pinned Node of this platform, an optional dependency of the package.
+ * The pinned Node of this platform, which only a checkout has: see build/node.
  *
  * @returns {string | undefined}
  */
@@ -71,10 +71,8 @@ if (process.features.typescript) {
 } else {
   const node = pinnedNode();
   if (node === undefined) {
-    process.stderr.write(
-      `dayzero: Node ${process.version} cannot run TypeScript and the pinned Node is not installed\n`,
-    );
-    process.stderr.write("hint: run npm ci without --omit=optional, or use Node 24 or later\n");
+    process.stderr.write(`dayzero: Node ${process.version} cannot run TypeScript programs\n`);
+    process.stderr.write("hint: use Node 22.19 or later; in a checkout, npm ci without --omit=optional brings one\n");
     process.exit(1);
   }
   continueIn(node);

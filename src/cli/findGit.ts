@@ -4,7 +4,7 @@ import { DayzeroError } from "../config/DayzeroError.ts";
 import type { Run } from "./Run.ts";
 
 /** The person's git: the one program that is not pinned, because theirs is the one that reaches their forge. */
-export async function findGit(run: Run): Promise<string> {
+export async function findGit(run: Pick<Run, "environment">): Promise<string> {
   const folders = (run.environment.PATH ?? "").split(delimiter).filter((folder) => isAbsolute(folder));
   for (const folder of folders) {
     const path = join(folder, "git");

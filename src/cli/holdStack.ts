@@ -1,11 +1,10 @@
 import { FileLock } from "../machine/FileLock.ts";
-import { locateStack, type StackOptions } from "./loadStack.ts";
+import type { StackLayout } from "../machine/StackLayout.ts";
 import type { Run } from "./Run.ts";
 import { makeStateFolder } from "./stateFolder.ts";
 
 /** Waits until nobody else on this machine changes the stack, and says whom it waits for. */
-export async function holdStack(run: Run, stack: string, options: StackOptions): Promise<FileLock> {
-  const layout = locateStack(run, stack, options);
+export async function holdStack(run: Run, stack: string, layout: StackLayout): Promise<FileLock> {
   await makeStateFolder(layout.directory);
   return FileLock.acquire({
     path: layout.lock,

@@ -3,15 +3,17 @@ import { join, relative, resolve } from "node:path";
 import { parse } from "yaml";
 import { DayzeroError } from "../config/DayzeroError.ts";
 import { problemsError } from "../config/Problem.ts";
-import { absoluteSource, parseStackSpec, type RepositoryChoice, type StackSpec } from "../config/StackSpec.ts";
+import { absoluteSource, parseStackSpec, programOfFile, stateOfFile } from "../config/parseStackSpec.ts";
+import type { RepositoryChoice, StackSpec } from "../config/StackSpec.ts";
 import { checkName } from "../config/stackRules.ts";
 import { StackLayout } from "../machine/StackLayout.ts";
+import { findProject, type Project } from "./findProject.ts";
 import type { Run } from "./Run.ts";
-import { recallChoice } from "./StackMemory.ts";
+import { recallStack } from "./StackMemory.ts";
 
 export interface StackOptions {
-  /** Folder of the stacks' state, as the person wrote it. */
-  readonly state: string;
+  /** Folder of the stacks' state, as the person wrote it; by default what the stack's file or the project says. */
+  readonly state?: string;
 }
 
 export interface SpecOptions extends StackOptions {
@@ -20,26 +22,37 @@ export interface SpecOptions extends StackOptions {
   readonly path?: string;
 }
 
-export interface LoadedStack {
-  readonly spec: StackSpec;
+/** Where a stack is, whatever its file says of the rest. */
+export interface LocatedStack {
+  readonly project: Project;
   readonly layout: StackLayout;
+  /** What made the stack, or would: an earlier run tells, else the file. */
+  readonly program: StackSpec["program"];
+}
+
+export interface LoadedStack extends LocatedStack {
+  readonly spec: StackSpec;
   /** What to remember of the command line, for the next run without flags. */
   readonly choice: RepositoryChoice;
   /** What is remembered of an earlier run. */
   readonly remembered: RepositoryChoice;
 }
 
-/** Where a stack's state lies. Throws `STACK_INVALID` for what cannot be a stack's name. */
-export function locateStack(run: Run, stack: string, options: StackOptions): StackLayout {
+/** Where a stack's state lies. Throws `STACK_INVALID` for what cannot be a stack's name. Writes nothing. */
+export async function locateStack(run: Run, stack: string, options: StackOptions): Promise<LocatedStack> {
   const problems = checkName("stack", stack);
   if (problems.length > 0) throw problemsError(`cannot use stack ${JSON.stringify(stack)}`, problems);
-  return new StackLayout(join(resolve(run.workingDirectory, options.state), stack));
+  const project = await findProject(run);
+  const file = await readStackFile(run, project, stack);
+  const layout = layoutOf(run, project, stack, file, options);
+  const { program = programOfFile(file) ?? "local" } = await recallStack(layout);
+  return { project, layout, program };
 }
 
 /** Reads the stack's file and what it remembers, and checks both together with the flags. Writes nothing. */
 export async function loadStack(run: Run, stack: string, options: SpecOptions): Promise<LoadedStack> {
-  const layout = locateStack(run, stack, options);
-  const remembered = await recallChoice(layout);
+  const { project, layout, program } = await locateStack(run, stack, options);
+  const { program: _, ...remembered } = await recallStack(layout);
   // A newly named repository has its own branch and path: what was remembered belongs to the old one.
   const choice: RepositoryChoice = {
     ...(options.repo === undefined ? remembered : { source: absoluteSource(options.repo, run.workingDirectory) }),
@@ -48,17 +61,34 @@ export async function loadStack(run: Run, stack: string, options: SpecOptions): 
   };
   const spec = parseStackSpec({
     stack,
-    file: await readStackFile(run, stack),
-    fileDirectory: run.projectDirectory,
+    file: await readStackFile(run, project, stack),
+    fileDirectory: project.directory,
     flags: choice,
     workingDirectory: run.workingDirectory,
+    home: run.environment.HOME,
   });
-  return { spec, layout, choice, remembered };
+  if (spec.program !== program) {
+    throw new DayzeroError(
+      "STACK_PROGRAM_CHANGED",
+      `stack ${JSON.stringify(stack)} was made with dayzero:program: ${program}, its file says ${spec.program}`,
+      { hint: "remove it with the old setting (dayzero down), or give the new one another name" },
+    );
+  }
+  return { project, layout, program, spec, choice, remembered };
 }
 
-/** Parsed `stacks/Pulumi.<stack>.yaml`; undefined when there is none: every setting has a default. */
-async function readStackFile(run: Run, stack: string): Promise<unknown> {
-  const file = join(run.projectDirectory, "stacks", `Pulumi.${stack}.yaml`);
+function layoutOf(run: Run, project: Project, stack: string, file: unknown, options: StackOptions): StackLayout {
+  const home = run.environment.HOME;
+  const state =
+    options.state === undefined
+      ? (stateOfFile({ file, fileDirectory: project.directory, home }) ?? project.state)
+      : resolve(run.workingDirectory, options.state);
+  return new StackLayout(join(state, stack));
+}
+
+/** Parsed `Pulumi.<stack>.yaml`; undefined when there is none: every setting of a local stack has a default. */
+async function readStackFile(run: Run, project: Project, stack: string): Promise<unknown> {
+  const file = join(project.stackFiles, `Pulumi.${stack}.yaml`);
   let text: string;
   try {
     text = await readFile(file, "utf8");

@@ -1,8 +1,17 @@
 import { fileURLToPath } from "node:url";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { DayzeroError } from "../config/DayzeroError.ts";
+import { AGENT_PATHS } from "../manifests/agent/agentPaths.ts";
+import type { AgentCommandOptions } from "./commands/agent.ts";
+import type { ManifestsOptions } from "./commands/manifests.ts";
 import { EXIT, EXIT_CODES_HELP, type ExitCode, exitCodeOf, Interrupted } from "./exitCodes.ts";
+import type { ProgramName } from "./init/projectFiles.ts";
 import type { Outcome, Run } from "./Run.ts";
+
+const INIT_HELP = `
+A new project gets package.json, Pulumi.yaml, index.ts, a stack's file in stacks/ and .gitignore. Of a Pulumi project
+that is there, only what is missing is added: the dependencies, the provider's entry in Pulumi.yaml, lines of .gitignore
+and, with --program, a stack's file. Nothing that is there is replaced; run again, it changes nothing.`;
 
 /** Under another Node one Ctrl-C arrives twice: from the terminal, and from dayzero.js, which passes signals on. */
 const ECHO_MS = 200;
@@ -12,6 +21,8 @@ interface OutputOptions {
   readonly debug?: boolean;
   /** False with --no-color. */
   readonly color: boolean;
+  /** Whoever waits for the end knows of the interruption. */
+  readonly quiet?: boolean;
 }
 
 type Action<Options> = (run: Run, stack: string, options: Options) => Promise<Outcome>;
@@ -27,7 +38,11 @@ export async function main(argv: readonly string[]): Promise<void> {
   };
   const command = <Options>(name: string, description: string, load: () => Promise<Action<Options & OutputOptions>>) =>
     outputOptions(program.command(`${name} [stack]`).description(description))
-      .addOption(new Option("--state <dir>", "folder of the stacks' state").default(".dayzero").argParser(noOption))
+      .addOption(
+        new Option("--state <dir>", "folder of the stacks' state (default: .dayzero beside Pulumi.yaml)").argParser(
+          noOption,
+        ),
+      )
       .action((stack: string | undefined, options: Options & OutputOptions) =>
         perform(options, async (run) => (await load())(run, stack ?? "local", options)),
       );
@@ -62,10 +77,42 @@ export async function main(argv: readonly string[]): Promise<void> {
       perform(options, async (run) => (await import("./commands/tools.ts")).tools(run, options)),
     );
 
+  outputOptions(
+    program.command("init [folder]").description("make a Pulumi project that uses Dayzero, or complete one"),
+  )
+    .addOption(new Option("--program <name>", "what the first stack is").choices(["local", "existing"]))
+    .addHelpText("after", INIT_HELP)
+    .action((folder: string | undefined, options: OutputOptions & { program?: ProgramName }) =>
+      perform(options, async (run) => (await import("./commands/init.ts")).init(run, folder, options)),
+    );
+
+  manifestsCommands(program, perform);
+  outputOptions(
+    program.command("agent").description("renew the Git credential from inside a cluster, until it is stopped"),
+  )
+    .option("--config <file>", "what to renew, as JSON", AGENT_PATHS.configuration)
+    .option("--identity <dir>", "folder with the pod's projected tokens", AGENT_PATHS.identity)
+    .option("--heartbeat <file>", "file that tells probes how it stands", AGENT_PATHS.heartbeat)
+    .option("--once", "renew what is due, then end (for a CronJob)")
+    .addOption(
+      new Option("--check <question>", "ask the agent that runs, then end (for probes)").choices(["alive", "ready"]),
+    )
+    .action((options: OutputOptions & AgentCommandOptions) =>
+      perform(options, async (run) => (await import("./commands/agent.ts")).agent(run, options)),
+    );
+
   outputOptions(program.command("serve <part>", { hidden: true }))
     .option("--directory <dir>", "state folder of the stack", ".")
     .action((part: string, options: OutputOptions & { directory: string }) =>
       perform(options, async (run) => (await import("./commands/serve.ts")).serve(run, part, options.directory)),
+    );
+  // Its standard output is the protocol's, and all that it tells goes to the engine that started it.
+  program
+    .command("provider [engine]", { hidden: true })
+    .action((engine: string | undefined) =>
+      perform({ color: false, quiet: true }, async (run) =>
+        (await import("./commands/provider.ts")).provider(run, engine),
+      ),
     );
   outputOptions(program.command("credential <kind> [subject]", { hidden: true }))
     .option("--directory <dir>", "state folder of the stack", ".")
@@ -84,6 +131,51 @@ export async function main(argv: readonly string[]): Promise<void> {
   }
   process.exit(exitCode);
 }
+
+/** `dayzero manifests <what> [stack]` */
+function manifestsCommands(
+  program: Command,
+  perform: (output: OutputOptions, work: (run: Run) => Promise<Outcome>) => Promise<void>,
+): void {
+  const manifests = program.command("manifests").description("print Kubernetes objects, to be committed or applied");
+  manifests.action(() => manifests.outputHelp());
+  const kind = (name: "agent" | "argocd" | "openbao", description: string) =>
+    outputOptions(manifests.command(`${name} [stack]`).description(description))
+      .exitOverride()
+      .configureOutput({ outputError: () => undefined })
+      .action((stack: string | undefined, options: OutputOptions & ManifestsOptions) =>
+        perform(options, async (run) =>
+          (await import("./commands/manifests.ts")).manifests(run, name, stack ?? "local", options),
+        ),
+      );
+  kind("agent", "the process that renews the Git credential in the cluster")
+    .requiredOption("--image <image>", "image of Dayzero, with its digest (see Containerfile)", noOption)
+    .option("--cron <schedule>", 'a CronJob instead of a Deployment: "*/2 * * * *"', noOption)
+    .option("--generation <uid>", "UID of namespace kube-system, instead of asking the cluster", noOption)
+    .addHelpText("after", AGENT_HELP);
+  kind("argocd", "Argo CD as the stack installs it").addHelpText("after", ARGOCD_HELP);
+  kind("openbao", "OpenBao as the stack installs it, without its certificate").addHelpText("after", OPENBAO_HELP);
+}
+
+const AGENT_HELP = `
+Nothing of it is secret. The agent may read and replace one Secret, and nothing else.
+A schedule has to run it at least every third of the credential's life, which is ten minutes.
+
+Example:
+  dayzero manifests agent prod --image registry.example.com/dayzero@sha256:... > agent.yaml`;
+
+const ARGOCD_HELP = `
+For the repository, so that Argo CD manages itself from Git: commit it, and an Application for its folder with
+destination namespace argocd and sync option ServerSideApply=true (its definitions are too large otherwise). From the first sync on,
+dayzero up only looks whether it runs; upgrades are commits.
+
+Example:
+  dayzero manifests argocd prod > argocd/install.yaml`;
+
+const OPENBAO_HELP = `
+The certificate (Secret openbao-tls) is not printed, because its key would be: dayzero up makes it in the cluster.
+With seal shamir each pod has to be unsealed by hand after each restart, so it takes one replica;
+a seal that opens by itself (transit, awskms, gcpckms, azurekeyvault) takes three.`;
 
 function outputOptions(command: Command): Command {
   return command
@@ -125,18 +217,20 @@ async function performCommand(output: OutputOptions, work: (run: Run) => Promise
   const columns = process.stdout.isTTY === true ? process.stdout.columns || 80 : undefined;
   const live = process.stderr.isTTY === true && !json && environment.TERM !== "dumb";
   const narrator = await createNarrator({ stderr: process.stderr, live, color });
-  const interruption = interruptible((message) => narrator.tell({ kind: "note", message }));
+  const interruption = interruptible((message) => output.quiet || narrator.tell({ kind: "note", message }));
   try {
     const { exitCode, ...result } = await work({
       environment,
       workingDirectory: process.cwd(),
       program: [process.execPath, fileURLToPath(new URL("dayzero.js", import.meta.url))],
-      projectDirectory: fileURLToPath(new URL("../../", import.meta.url)),
+      packageDirectory: fileURLToPath(new URL("../../", import.meta.url)),
       narrator,
       paint: createPaint(colored && columns !== undefined),
       columns,
       signal: interruption,
-      confirm: process.stdin.isTTY && process.stderr.isTTY && !json ? confirmOnTerminal : undefined,
+      ...(process.stdin.isTTY && process.stderr.isTTY && !json
+        ? askOn(interruption)
+        : { confirm: undefined, askSecret: undefined }),
     });
     narrator.close();
     return (await print(json ? `${JSON.stringify(result.json)}\n` : result.text)) ? exitCode : EXIT.failed;
@@ -174,14 +268,14 @@ function interruptible(note: (message: string) => void): AbortSignal {
   return controller.signal;
 }
 
-async function confirmOnTerminal(question: string): Promise<boolean> {
-  const { createInterface } = await import("node:readline/promises");
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    return /^y(es)?$/i.test((await terminal.question(`${question} [y/N] `)).trim());
-  } finally {
-    terminal.close();
-  }
+/** The person at the terminal. */
+function askOn(signal: AbortSignal): Pick<Run, "confirm" | "askSecret"> {
+  const load = async () => (await import("./Terminal.ts")).Terminal;
+  const streams = { input: process.stdin, output: process.stderr, signal };
+  return {
+    confirm: async (question) => new (await load())(streams).confirm(question),
+    askSecret: async (question) => new (await load())(streams).askSecret(question),
+  };
 }
 
 /** Help and version are no errors to Commander's caller; the rest is the person's to correct. */

@@ -7,8 +7,11 @@ import { cacheDirectory, type Run } from "./Run.ts";
 const PASSED =
   /^(PATH|HOME|LANG|LC_\w+|TMPDIR|XDG_\w+|GO[A-Z0-9]+|CGO_\w+|CC|CXX|PIP_\w+|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE|(https?|all|no)_proxy)$/i;
 
-/** Every pinned tool, made where it is missing; told to the narrator while it goes on. */
-export async function provideTools(run: Run, options: { mirror?: string }): Promise<Tool[]> {
+/** The pinned tools, all or those named, made where they are missing; told to the narrator while it goes on. */
+export async function provideTools(
+  run: Pick<Run, "environment" | "narrator" | "signal">,
+  options: { mirror?: string | undefined; names?: readonly string[] | undefined },
+): Promise<Tool[]> {
   const [{ ensureTools }, { readToolchainLock }] = await Promise.all([
     import("../toolchain/ensureTools.ts"),
     import("../toolchain/ToolchainLock.ts"),
@@ -16,6 +19,7 @@ export async function provideTools(run: Run, options: { mirror?: string }): Prom
   return ensureTools({
     cacheDir: cacheDirectory(run.environment),
     ...(options.mirror === undefined ? {} : { mirror: options.mirror }),
+    ...(options.names === undefined ? {} : { names: [...options.names] }),
     ...(run.environment.PATH === undefined ? {} : { path: run.environment.PATH }),
     environment: Object.fromEntries(Object.entries(run.environment).filter(([name]) => PASSED.test(name))),
     onProgress: toolNarration(run.narrator),

@@ -13,10 +13,13 @@ import { KubernetesClient, type KubernetesCredential } from "./KubernetesClient.
 const TOKEN_FILE_MS = 2 * 60_000;
 
 const execSchema = z.object({
-  apiVersion: z.literal("client.authentication.k8s.io/v1"),
+  // Of both the fields used here are the same; the plugins of the large clouds write the older one.
+  apiVersion: z.enum(["client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1"]),
   command: z.string(),
   args: z.array(z.string()).nullish(),
   env: z.array(z.object({ name: z.string(), value: z.string() })).nullish(),
+  provideClusterInfo: z.boolean().optional(),
+  interactiveMode: z.enum(["Never", "IfAvailable"], "nobody is there to ask: expected Never or IfAvailable").optional(),
 });
 
 const userSchema = z.object({
@@ -27,6 +30,8 @@ const userSchema = z.object({
   "client-key": z.string().optional(),
   "client-key-data": z.string().optional(),
   exec: execSchema.optional(),
+  // Left out, it would be the person themselves who acts: mostly with more rights.
+  as: z.undefined("impersonation is not supported").optional(),
 });
 
 const clusterSchema = z.object({
@@ -37,7 +42,7 @@ const clusterSchema = z.object({
 });
 
 const kubeconfigSchema = z.object({
-  "current-context": z.string(),
+  "current-context": z.string().optional(),
   contexts: z.array(z.object({ name: z.string(), context: z.object({ cluster: z.string(), user: z.string() }) })),
   clusters: z.array(z.object({ name: z.string(), cluster: clusterSchema })),
   users: z.array(z.object({ name: z.string(), user: userSchema })),
@@ -55,7 +60,7 @@ const execCredentialSchema = z.object({
 type Exec = z.infer<typeof execSchema>;
 
 /**
- * A client for the current context of a kubeconfig, given as a path or as the YAML itself.
+ * A client for a context of a kubeconfig, by default its current one; given as a path or as the YAML itself.
  *
  * Understands token, token file, client certificates and `exec` (client.authentication.k8s.io/v1); verification of the server
  * cannot be switched off. `environment` is what an `exec` command gets besides its own `env`.
@@ -63,7 +68,7 @@ type Exec = z.infer<typeof execSchema>;
  */
 export function loadKubeconfig(
   pathOrYaml: string,
-  options: { environment?: Readonly<Record<string, string>> } = {},
+  options: { environment?: Readonly<Record<string, string>>; context?: string | undefined } = {},
 ): KubernetesClient {
   const inline = /[\n{]/.test(pathOrYaml);
   const folder = inline ? undefined : dirname(resolve(pathOrYaml));
@@ -71,19 +76,28 @@ export function loadKubeconfig(
   const parsed = kubeconfigSchema.safeParse(parseYaml(inline ? pathOrYaml : readText(pathOrYaml), where));
   if (!parsed.success) throw invalid(where, z.prettifyError(parsed.error).replaceAll("\n", " "));
   const config = parsed.data;
-  const context = config.contexts.find(({ name }) => name === config["current-context"])?.context;
+  const chosen = options.context ?? config["current-context"];
+  const context = config.contexts.find(({ name }) => name === chosen)?.context;
   const cluster = config.clusters.find(({ name }) => name === context?.cluster)?.cluster;
   const user = config.users.find(({ name }) => name === context?.user)?.user;
-  if (!cluster || !user) throw invalid(where, `context "${config["current-context"]}" names no known cluster and user`);
+  if (context === undefined) {
+    const known = config.contexts.map(({ name }) => name).join(", ");
+    throw invalid(
+      where,
+      chosen === undefined ? "it has no current context" : `no context "${chosen}" (known: ${known})`,
+    );
+  }
+  if (!cluster || !user) throw invalid(where, `context "${chosen}" names no known cluster and user`);
 
   const locate = (path: string): string => (folder === undefined ? path : resolve(folder, path));
   const material = (data: string | undefined, path: string | undefined): string | undefined =>
     data !== undefined ? decode(data) : path === undefined ? undefined : readText(locate(path));
+  const ca = material(cluster["certificate-authority-data"], cluster["certificate-authority"]);
   return new KubernetesClient({
     server: cluster.server,
-    ca: material(cluster["certificate-authority-data"], cluster["certificate-authority"]),
+    ca,
     credential: async () => {
-      if (user.exec) return runExec(user.exec, locate, options.environment ?? {});
+      if (user.exec) return runExec(user.exec, { server: cluster.server, ca }, locate, options.environment ?? {});
       if (user.tokenFile !== undefined) {
         const token = new Secret((await readFile(locate(user.tokenFile), "utf8")).trim());
         return { token, expiresAt: new Date(Date.now() + TOKEN_FILE_MS) };
@@ -99,11 +113,14 @@ export function loadKubeconfig(
 /** Source: https://kubernetes.io/docs/reference/access-authn-authz/authentication/#client-go-credential-plugins */
 async function runExec(
   exec: Exec,
+  { server, ca }: { server: string; ca: string | undefined },
   locate: (path: string) => string,
   environment: Readonly<Record<string, string>>,
 ): Promise<KubernetesCredential> {
   const command = exec.command.includes("/") ? locate(exec.command) : exec.command;
-  const info = { apiVersion: exec.apiVersion, kind: "ExecCredential", spec: { interactive: false } };
+  const authority = ca === undefined ? {} : { "certificate-authority-data": Buffer.from(ca).toString("base64") };
+  const about = exec.provideClusterInfo === true ? { cluster: { server, ...authority } } : {};
+  const info = { apiVersion: exec.apiVersion, kind: "ExecCredential", spec: { interactive: false, ...about } };
   const own = Object.fromEntries((exec.env ?? []).map(({ name, value }) => [name, value]));
   const env = { ...environment, ...own, KUBERNETES_EXEC_INFO: JSON.stringify(info) };
   let stdout: string;
@@ -120,7 +137,7 @@ async function runExec(
   const parsed = execCredentialSchema.safeParse(parseJson(stdout));
   if (!parsed.success) {
     throw new DayzeroError("KUBECONFIG_EXEC_FAILED", `"${command}" did not print an ExecCredential`, {
-      hint: "correct the users entry of the kubeconfig: its exec command has to print one of client.authentication.k8s.io/v1",
+      hint: `correct the users entry of the kubeconfig: its exec command has to print one of ${exec.apiVersion}`,
     });
   }
   const { token, clientCertificateData, clientKeyData, expirationTimestamp } = parsed.data.status;

@@ -151,13 +151,19 @@ export class KubernetesClient {
     return this.request<T>("PATCH", await this.#discovery.path(ref), { body: patch, contentType, query });
   }
 
-  /** Asks for removal; already gone (or no such kind) is success. With `uid` only that very object is removed. */
-  async delete(ref: KubernetesReference, options: { uid?: string } = {}): Promise<void> {
+  /**
+   * Asks for removal; already gone (or no such kind) is success. With preconditions only that very object, or that very version of
+   * it, is removed; otherwise it fails with reason `Conflict`.
+   */
+  async delete(
+    ref: KubernetesReference,
+    preconditions: { uid?: string; resourceVersion?: string } = {},
+  ): Promise<void> {
     const body = {
       kind: "DeleteOptions",
       apiVersion: "v1",
       propagationPolicy: "Background",
-      ...(options.uid === undefined ? {} : { preconditions: { uid: options.uid } }),
+      ...(Object.keys(preconditions).length === 0 ? {} : { preconditions }),
     };
     await this.#unlessAbsent(async () => this.request("DELETE", await this.#discovery.path(ref), { body }));
   }

@@ -6,9 +6,17 @@ import { VaultError } from "./VaultError.ts";
 export interface VaultClientOptions {
   /** `https://127.0.0.1:8200` */
   readonly address: string;
-  /** PEM of the one CA that is trusted; the system's CAs are not. */
-  readonly ca: string;
+  /** PEM of the one CA that is trusted, instead of the system's. */
+  readonly ca?: string | undefined;
   readonly token?: Secret;
+}
+
+/** What a login gave. */
+export interface VaultSession {
+  /** Holds the new token. */
+  readonly client: VaultClient;
+  /** How long the token is good for; 0 for one that does not end by itself. */
+  readonly seconds: number;
 }
 
 /** Milliseconds for connecting, and for each of response headers and body. Initialization of a raft store takes up to 9 s. */
@@ -79,13 +87,21 @@ export class VaultClient {
     return new VaultClient({ address: this.address, dispatcher: this.#dispatcher, token });
   }
 
-  /** Logs in at `auth/<mount>` and returns a client that holds the new token. */
-  async loginJwt(mount: string, role: string, jwt: Secret): Promise<VaultClient> {
-    const auth = await this.write<{ client_token: string }>(`auth/${mount}/login`, { role, jwt: jwt.reveal() });
-    return this.withToken(new Secret(auth.client_token));
+  /** Logs in at `auth/<mount>`, where JWT and Kubernetes auth methods are asked alike. */
+  async login(mount: string, role: string, jwt: Secret): Promise<VaultSession> {
+    const { client_token: token, lease_duration: seconds = 0 } = await this.write<{
+      client_token: string;
+      lease_duration?: number;
+    }>(`auth/${mount}/login`, { role, jwt: jwt.reveal() });
+    return { client: this.withToken(new Secret(token)), seconds };
   }
 
-  /** Ends the connections, those of clients made by `withToken` and `loginJwt` too. */
+  /** The client of a `login`. */
+  async loginJwt(mount: string, role: string, jwt: Secret): Promise<VaultClient> {
+    return (await this.login(mount, role, jwt)).client;
+  }
+
+  /** Ends the connections, those of clients made by `withToken` and logins too. */
   async close(): Promise<void> {
     await this.#dispatcher.close();
   }
@@ -113,7 +129,10 @@ export class VaultClient {
       throw new DayzeroError(
         "VAULT_UNREACHABLE",
         `cannot ${method} ${bare} of vault at ${this.address}: ${cause instanceof Error ? cause.message : "no answer"}`,
-        { cause, hint: "look at logs/vault.log in the stack's folder, or run `dayzero up`, which starts it again" },
+        {
+          cause,
+          hint: "see that it runs and is reached from here; of an embedded one see logs/vault.log, and `dayzero up` starts it again",
+        },
       );
     }
     if (status >= 300) throw new VaultError({ status, errors: errorsOf(text), method, path: bare });
@@ -122,7 +141,7 @@ export class VaultClient {
 }
 
 function connect({ ca }: VaultClientOptions): Agent {
-  return new Agent({ allowH2: false, connect: { ca, timeout: CONNECT_MS } });
+  return new Agent({ allowH2: false, connect: { ...(ca === undefined ? {} : { ca }), timeout: CONNECT_MS } });
 }
 
 function answer(text: string, request: { status: number; method: string; path: string }): unknown {

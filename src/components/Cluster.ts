@@ -12,8 +12,8 @@ import { identityBrokerAccess } from "../manifests/cluster/identityBrokerAccess.
 import { DAYZERO_NAMESPACE } from "../manifests/marks.ts";
 import { GIT_READER, OPERATOR, VAULT_AUDIENCE } from "../manifests/vault/trustNames.ts";
 import { Generation } from "../resources/cluster/index.ts";
-import { KubernetesObject, KubernetesProvider } from "../resources/kubernetes/index.ts";
-import { Authority, File, type LeafArgs, Ports, Process, SecretFile } from "../resources/local/index.ts";
+import { KubernetesObject } from "../resources/kubernetes/index.ts";
+import { Authority, DataFolder, File, type LeafArgs, Ports, Process, SecretFile } from "../resources/local/index.ts";
 
 const LOOPBACK = { dnsNames: ["localhost"], ipAddresses: ["127.0.0.1"] };
 
@@ -38,8 +38,8 @@ export class Cluster extends ComponentResource {
   readonly server: Output<string>;
   /** PEM of the authority that the API server's certificate is from. */
   readonly ca: Output<string>;
-  /** Where Kubernetes objects go, as the administrator. */
-  readonly provider: KubernetesProvider;
+  /** etcd's: what is in the cluster is deleted with it. */
+  readonly data: DataFolder;
   /** This life of the cluster: the UID of its kube-system namespace. */
   readonly generation: Output<string>;
   /** PEM of the keys that verify its service-account tokens. */
@@ -85,6 +85,7 @@ export class Cluster extends ComponentResource {
     this.server = ports.apply((port) => `https://127.0.0.1:${port["kube-apiserver"]}`);
     this.command = chosen.directory.apply((directory) => `${directory}/bin/dayzero`);
 
+    this.data = new DataFolder("etcd-data", { path: "data/etcd" }, child);
     const etcd = new Process(
       "etcd",
       {
@@ -99,7 +100,7 @@ export class Cluster extends ComponentResource {
         },
         triggers: digests(etcdAuthority, ["server", "peer"]),
       },
-      child,
+      { ...child, dependsOn: [this.data] },
     );
     const apiServer = new Process(
       "kube-apiserver",
@@ -123,13 +124,7 @@ export class Cluster extends ComponentResource {
       all([this.server, this.ca, this.command, this.directory]).apply(([server, ca, command, directory]) =>
         execKubeconfig({ server, ca, command, directory, identity }),
       );
-    const administrator = kubeconfig("admin");
-    new File("kubeconfig", { path: "kubeconfig", content: administrator }, child);
-    this.provider = new KubernetesProvider(
-      "kubernetes",
-      { kubeconfig: administrator },
-      { ...child, dependsOn: [apiServer, shim] },
-    );
+    new File("kubeconfig", { path: "kubeconfig", content: kubeconfig("admin") }, child);
 
     const controllerConfig = new File(
       "kube-controller-manager-kubeconfig",
@@ -190,7 +185,7 @@ export class Cluster extends ComponentResource {
 
   /** The service accounts of Dayzero itself, and the broker's leave to speak for one of them. */
   #identities(dependsOn: Resource[]): Resource[] {
-    const options = { parent: this, provider: this.provider, dependsOn };
+    const options = { parent: this, deletedWith: this.data, dependsOn };
     const namespace = new KubernetesObject(
       `namespace-${DAYZERO_NAMESPACE}`,
       { apiVersion: "v1", kind: "Namespace", metadata: { name: DAYZERO_NAMESPACE } },

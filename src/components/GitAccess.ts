@@ -9,8 +9,8 @@ import { GIT_READER } from "../manifests/vault/trustNames.ts";
 import { Repository } from "../resources/git/index.ts";
 import type { RepositorySource } from "../resources/git/RepositorySource.ts";
 import { RepositoryCredential } from "../resources/gitops/index.ts";
-import { KubernetesObject, type KubernetesProvider } from "../resources/kubernetes/index.ts";
-import { type Authority, File, Process } from "../resources/local/index.ts";
+import { KubernetesObject } from "../resources/kubernetes/index.ts";
+import { type Authority, type DataFolder, File, Process } from "../resources/local/index.ts";
 
 export interface GitAccessArgs {
   /** DNS label: names the bare repository, its Secret and its role in Vault. */
@@ -22,7 +22,7 @@ export interface GitAccessArgs {
     readonly ports: Input<Pick<Record<PortName, number>, "git">>;
     /** URL of the API server. */
     readonly server: Input<string>;
-    readonly provider: KubernetesProvider;
+    readonly data: DataFolder;
     /** Has a leaf `git`. */
     readonly platform: Authority;
   };
@@ -104,7 +104,7 @@ export class GitAccess extends ComponentResource {
 
     const inCluster = {
       ...parent,
-      provider: cluster.provider,
+      deletedWith: cluster.data,
       dependsOn: output(args.after).apply((resources) => resources),
     };
     const access = gitReaderAccess({
@@ -126,9 +126,10 @@ export class GitAccess extends ComponentResource {
         vaultAddress: vault.address,
         mount: trust.mount,
         oidcRole: trust.oidcRole,
-        ca: cluster.platform.ca,
+        vaultCa: cluster.platform.ca,
+        gitCa: cluster.platform.ca,
       },
-      { ...parent, dependsOn: output(args.after).apply((resources) => [...resources, server]) },
+      { ...inCluster, dependsOn: output(args.after).apply((resources) => [...resources, server]) },
     );
 
     const renewerConfiguration = new File(

@@ -20,8 +20,6 @@ import type { Cluster } from "./Cluster.ts";
 
 export interface GitOpsControllerArgs {
   readonly cluster: Cluster;
-  /** Files of Argo CD's CustomResourceDefinitions of Application and AppProject, as the toolchain has them. */
-  readonly definitions: readonly string[];
 }
 
 interface Cache {
@@ -37,10 +35,10 @@ export class GitOpsController extends ComponentResource {
   /** What must be there before a repository's objects can be stored. */
   readonly stored: Resource[];
 
-  constructor(name: string, { cluster, definitions }: GitOpsControllerArgs, options?: ComponentResourceOptions) {
+  constructor(name: string, { cluster }: GitOpsControllerArgs, options?: ComponentResourceOptions) {
     super("dayzero:components:GitOpsController", name, {}, options);
 
-    const objects = this.#objects(name, cluster, definitions);
+    const objects = this.#objects(name, cluster);
     const redis = this.#redis(name, cluster);
     const repoServer = this.#repoServer(name, cluster, redis);
     const controller = this.#controller(name, cluster, redis, [...objects.all, repoServer], objects.settings);
@@ -51,12 +49,12 @@ export class GitOpsController extends ComponentResource {
     this.registerOutputs({ ready: controller.urn });
   }
 
-  #objects(name: string, cluster: Cluster, files: readonly string[]) {
-    const options = { parent: this, provider: cluster.provider, dependsOn: cluster.ready };
+  #objects(name: string, cluster: Cluster) {
+    const options = { parent: this, deletedWith: cluster.data, dependsOn: cluster.ready };
     const definitions = new Definitions(
       `${name}-definitions`,
-      { name: "argocd", files: [...files] },
-      { parent: this, dependsOn: cluster.ready },
+      { name: "argocd", tool: "argocd-crds", files: ["application-crd.yaml", "appproject-crd.yaml"] },
+      options,
     );
     const home = new KubernetesObject(`${name}-namespace`, namespace(ARGOCD_NAMESPACE), options);
     const inside = { ...options, dependsOn: [home] };

@@ -7,12 +7,11 @@ import { clusterRoles, destinationRoleName, destinationRoles } from "../manifest
 import type { Manifest } from "../manifests/argocd/Manifest.ts";
 import { type RepositoryKind, type RepositoryNeeds, repositoryNeeds } from "../manifests/argocd/repositoryNeeds.ts";
 import { rootApplication, rootApplicationReference } from "../manifests/argocd/rootApplication.ts";
-import { KubernetesObject, type KubernetesProvider } from "../resources/kubernetes/index.ts";
+import { KubernetesObject } from "../resources/kubernetes/index.ts";
 import type { GitOpsController } from "./GitOpsController.ts";
 
 export interface GitOpsSourceArgs {
-  readonly cluster: { readonly provider: KubernetesProvider };
-  readonly controller: GitOpsController;
+  readonly controller: Pick<GitOpsController, "ready" | "stored">;
   readonly access: {
     /** Names the project, the roles, and the namespace for manifests that name none. */
     readonly repository: Input<string>;
@@ -29,14 +28,18 @@ export interface GitOpsSourceArgs {
   };
 }
 
-/** One repository, reconciled: its destinations, exactly the rights that it needs, its project and its Application. */
+/**
+ * One repository, reconciled: its destinations, exactly the rights that it needs, its project and its Application.
+ *
+ * The option `deletedWith` counts for all of it.
+ */
 export class GitOpsSource extends ComponentResource {
   /** The commit that the Application was Synced and Healthy at. */
   readonly revision: Output<string>;
 
-  constructor(name: string, { cluster, controller, access }: GitOpsSourceArgs, options?: ComponentResourceOptions) {
+  constructor(name: string, { controller, access }: GitOpsSourceArgs, options?: ComponentResourceOptions) {
     super("dayzero:components:GitOpsSource", name, {}, options);
-    const target = { parent: this, provider: cluster.provider };
+    const target = { parent: this, ...(options?.deletedWith && { deletedWith: options.deletedWith }) };
     const repository = output(access.repository);
     const needs: Output<RepositoryNeeds> = all([access.kinds, repository]).apply(([kinds, repository]) =>
       repositoryNeeds(kinds, repository),

@@ -20,6 +20,8 @@ export interface VaultArgs {
 
 /** The embedded Vault (OpenBao): its server, initialized and unsealed. */
 export class Vault extends ComponentResource {
+  /** What is in Vault is deleted with it. */
+  readonly storage: Storage;
   readonly address: Output<string>;
   /** Known once Vault is initialized and unsealed. */
   readonly initialized: Output<boolean>;
@@ -42,7 +44,7 @@ export class Vault extends ComponentResource {
       },
       parent,
     );
-    const storage = new Storage(`${name}-storage`, parent);
+    this.storage = new Storage(`${name}-storage`, parent);
     const server = new Process(
       `${name}-server`,
       {
@@ -56,11 +58,12 @@ export class Vault extends ComponentResource {
         },
         triggers: [configuration.digest, certificate],
       },
-      { ...parent, dependsOn: [storage] },
+      { ...parent, dependsOn: [this.storage] },
     );
     const initialization = new Initialization(
       `${name}-initialization`,
       { address, authority: "platform", recipients: [...recipients], shares, threshold },
+      // Not deleted with the storage: what it leaves are sealed shares on this machine, and a new Vault has none of those.
       { ...parent, dependsOn: [server] },
     );
     this.address = initialization.address;

@@ -1,12 +1,12 @@
 import type { Problem } from "./Problem.ts";
-import type { RepositorySpec, VaultSpec } from "./StackSpec.ts";
+import type { RepositorySpec, SealingSpec } from "./StackSpec.ts";
 
 /** RFC 1123 label with a letter first, at most 32 characters: it becomes part of folder, label and role names. */
 const NAME = /^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$/;
 /** X25519 recipient of age (C2SP age specification): Bech32 of 32 bytes. */
 const AGE_RECIPIENT = /^age1[02-9ac-hj-np-z]{58}$/;
 
-/** The name of a stack or of a program. */
+/** The name of a stack. */
 export function checkName(path: string, name: string): Problem[] {
   if (NAME.test(name)) return [];
   return [
@@ -18,11 +18,15 @@ export function checkName(path: string, name: string): Problem[] {
   ];
 }
 
+type RepositoryField = "name" | "source" | "branch" | "path";
+
 /** Rules of Git and of the mirror; `at` names each field as the user wrote it: a path of the file, or a flag. */
-export function checkRepository(spec: RepositorySpec, at: (field: "source" | "branch" | "path") => string): Problem[] {
+export function checkRepository(spec: RepositorySpec, at: (field: RepositoryField) => string): Problem[] {
   const problems: Problem[] = [];
-  const problem = (field: "source" | "branch" | "path", message: string) =>
+  const problem = (field: RepositoryField, message: string) =>
     problems.push({ path: at(field), message, seen: spec[field] });
+
+  if (!isRepositoryName(spec.name)) problem("name", "expected lower-case letters, digits and dashes, 40 at most");
 
   if (spec.source !== undefined) {
     const wrong = checkSource(spec.source);
@@ -33,13 +37,18 @@ export function checkRepository(spec: RepositorySpec, at: (field: "source" | "br
   return problems;
 }
 
+/** RFC 1123 label that leaves room for a prefix. */
+export function isRepositoryName(name: string): boolean {
+  return /^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$/.test(name);
+}
+
 /** Whether a path stays inside a repository, as Argo CD takes it. */
 export function isInnerFolder(path: string): boolean {
   if (path === "" || path.startsWith("/") || path.includes("\\") || hasControl(path)) return false;
   return !path.split("/").includes("..");
 }
 
-export function checkVault(spec: VaultSpec): Problem[] {
+export function checkSealing(spec: SealingSpec): Problem[] {
   const at = (field: string) => `config.dayzero:vault.${field}`;
   const problems: Problem[] = spec.recipients.flatMap((seen, index) => {
     const path = at(`recipients[${index}]`);
@@ -76,7 +85,7 @@ export function checkVault(spec: VaultSpec): Problem[] {
 }
 
 /** Share number i goes to recipient i modulo n. */
-export function mostSharesOfOne({ shares, recipients }: Pick<VaultSpec, "shares" | "recipients">): number {
+export function mostSharesOfOne({ shares, recipients }: Pick<SealingSpec, "shares" | "recipients">): number {
   return Math.ceil(shares / Math.max(1, recipients.length));
 }
 

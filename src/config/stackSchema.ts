@@ -1,34 +1,157 @@
-import { z } from "zod";
-import { nearestKey } from "./nearestKey.ts";
 import type { Problem } from "./Problem.ts";
+import { checkShape, type Field, isRecord, type Shape, unknownKey } from "./Shape.ts";
 
-const repository = z.strictObject({
-  /** Folder or URL of the user's own repository; without it a scaffold is made. */
-  source: z.string().optional(),
-  branch: z.string().optional(),
-  /** Folder in the repository that the root Application reconciles. */
-  path: z.string().optional(),
-});
+const text = { kind: "text" } as const;
+const requiredText = { kind: "text", required: true } as const;
 
-const vault = z.strictObject({
+export const PROGRAMS = ["local", "existing"] as const;
+export type ProgramName = (typeof PROGRAMS)[number];
+
+const sealing = {
   /** Public age keys (`age1…`) that the unseal shares are sealed to, one share each in turn. */
-  recipients: z.array(z.string()).optional(),
-  shares: z.int().min(1).max(255).optional(),
-  threshold: z.int().min(1).max(255).optional(),
-});
+  recipients: { kind: "list", of: text },
+  shares: { kind: "integer", min: 1, max: 255 },
+  threshold: { kind: "integer", min: 1, max: 255 },
+} as const;
 
-const own = z.strictObject({
-  /** Which program of stacks/ makes this stack: `local` for stacks/local.ts. */
-  "dayzero:program": z.string().optional(),
-  "dayzero:repository": repository.optional(),
-  "dayzero:vault": vault.optional(),
-});
+const seal: Readonly<Record<string, Field>> = {
+  /** Parameters of the seal's stanza (https://openbao.org/docs/configuration/seal/); the rules refuse credentials. */
+  settings: { kind: "texts" },
+  plugin: {
+    kind: "mapping",
+    fields: { image: requiredText, version: requiredText, binary: requiredText, sha256: requiredText },
+  },
+  environmentSecret: text,
+  serviceAccountAnnotations: { kind: "texts" },
+  podLabels: { kind: "texts" },
+  egress: {
+    kind: "list",
+    of: {
+      kind: "mapping",
+      fields: { cidr: requiredText, port: { kind: "integer", min: 1, max: 65_535, required: true } },
+    },
+  },
+};
+
+const install: Shape = {
+  kind: "mapping",
+  fields: {
+    namespace: text,
+    replicas: { kind: "integer", min: 1, max: 7 },
+    storage: text,
+    storageClass: text,
+    networks: { kind: "list", of: text },
+    seal: {
+      kind: "variants",
+      by: "type",
+      of: { shamir: {}, transit: seal, awskms: seal, gcpckms: seal, azurekeyvault: seal },
+    },
+  },
+};
+
+const login: Shape = {
+  kind: "variants",
+  by: "method",
+  of: {
+    jwt: { mount: text, role: requiredText, tokenFile: requiredText },
+    kubernetes: { mount: text, role: requiredText, serviceAccount: requiredText },
+    token: {},
+  },
+};
+
+const COMMON = { "dayzero:program": { kind: "choice", of: PROGRAMS }, "dayzero:state": text } as const;
+const repository = { name: text, source: text, branch: text, path: text } as const;
+
+/** The `dayzero:*` keys of each program. */
+const KEYS: Readonly<Record<ProgramName, Readonly<Record<string, Shape>>>> = {
+  local: {
+    ...COMMON,
+    "dayzero:repository": { kind: "mapping", fields: repository },
+    "dayzero:vault": { kind: "mapping", fields: sealing },
+  },
+  existing: {
+    ...COMMON,
+    "dayzero:cluster": { kind: "mapping", fields: { kubeconfig: requiredText, context: text } },
+    "dayzero:vault": { kind: "mapping", fields: { address: text, ca: text, login, install, ...sealing } },
+    "dayzero:repository": { kind: "mapping", fields: { ...repository, ca: text } },
+    "dayzero:gitops": {
+      kind: "mapping",
+      fields: { variant: { kind: "choice", of: ["core", "ha"] }, agentImage: text, adopt: text },
+    },
+  },
+};
+
+interface RepositoryFile {
+  readonly name?: string;
+  readonly source?: string;
+  readonly branch?: string;
+  readonly path?: string;
+  readonly ca?: string;
+}
+
+interface SealingFile {
+  readonly recipients?: readonly string[];
+  readonly shares?: number;
+  readonly threshold?: number;
+}
+
+export type LoginFile =
+  | { readonly method: "jwt"; readonly mount?: string; readonly role: string; readonly tokenFile: string }
+  | { readonly method: "kubernetes"; readonly mount?: string; readonly role: string; readonly serviceAccount: string }
+  | { readonly method: "token" };
+
+export type SealType = "transit" | "awskms" | "gcpckms" | "azurekeyvault";
+
+export interface VaultFile extends SealingFile {
+  readonly address?: string;
+  readonly ca?: string;
+  readonly login?: LoginFile;
+  readonly install?: {
+    readonly namespace?: string;
+    readonly replicas?: number;
+    readonly storage?: string;
+    readonly storageClass?: string;
+    readonly networks?: readonly string[];
+    readonly seal?:
+      | { readonly type: "shamir" }
+      | ({ readonly type: SealType; readonly settings?: Readonly<Record<string, string>> } & SealExtras & {
+            readonly egress?: SealEgress;
+          });
+  };
+}
+
+export type SealEgress = readonly { readonly cidr: string; readonly port: number }[];
+
+export interface SealExtras {
+  /** For a seal that is not built into OpenBao. */
+  readonly plugin?: {
+    readonly image: string;
+    readonly version: string;
+    readonly binary: string;
+    readonly sha256: string;
+  };
+  /** Name of a Secret in OpenBao's namespace, made by the person; each of its keys becomes an environment variable. */
+  readonly environmentSecret?: string;
+  readonly serviceAccountAnnotations?: Readonly<Record<string, string>>;
+  readonly podLabels?: Readonly<Record<string, string>>;
+}
+
+/** What `Pulumi.<stack>.yaml` says of Dayzero, checked for its shape; a key that has another one is left out. */
+export interface StackFile {
+  readonly "dayzero:program"?: ProgramName;
+  readonly "dayzero:state"?: string;
+  readonly "dayzero:cluster"?: { readonly kubeconfig: string; readonly context?: string };
+  readonly "dayzero:repository"?: RepositoryFile;
+  readonly "dayzero:vault"?: VaultFile;
+  readonly "dayzero:gitops"?: {
+    readonly variant?: "core" | "ha";
+    readonly agentImage?: string;
+    readonly adopt?: string;
+  };
+}
 
 /** Keys that the Pulumi CLI keeps in the same file; they say nothing to Dayzero. */
 const PULUMI_KEYS = ["config", "environment", "encryptionsalt", "encryptedkey", "secretsprovider"] as const;
-
-/** What this file may say of Dayzero: the `dayzero:*` keys of `config` in `Pulumi.<stack>.yaml`. */
-export type StackFile = z.infer<typeof own>;
 
 export interface ParsedStackFile {
   readonly values: StackFile;
@@ -48,24 +171,44 @@ export function parseStackFile(file: unknown): ParsedStackFile {
   const config = file.config ?? {};
   if (!isRecord(config)) return failed(...problems, { path: "config", message: "expected a mapping", seen: config });
 
-  const ours: [string, unknown][] = [];
+  const keys = KEYS[config["dayzero:program"] === "existing" ? "existing" : "local"];
+  const values: Record<string, unknown> = {};
   const foreign: Record<string, string> = {};
   for (const [key, value] of Object.entries(config)) {
-    if (key.startsWith("dayzero:")) ours.push([key, value]);
-    else if (/^[A-Za-z][\w-]*:[\w.-]+$/.test(key)) {
+    const path = `config.${key}`;
+    const shape = Object.hasOwn(keys, key) ? keys[key] : undefined;
+    if (shape !== undefined) {
+      if (checkShape(shape, value, path, problems)) values[key] = value;
+    } else if (key.startsWith("dayzero:")) {
+      problems.push(ofAnotherProgram(key) ?? unknownKey("config.", key, Object.keys(keys)));
+    } else if (/^[A-Za-z][\w-]*:[\w.-]+$/.test(key)) {
       const text = configText(value);
-      if (text === undefined)
-        problems.push({ path: `config.${key}`, message: "expected what JSON can hold", seen: value });
+      if (text === undefined) problems.push({ path, message: "expected what JSON can hold", seen: value });
       else foreign[key] = text;
-    } else problems.push(unknownKey("config.", key, Object.keys(own.shape)));
+    } else {
+      problems.push(unknownKey("config.", key, Object.keys(keys)));
+    }
   }
-  const parsed = own.safeParse(Object.fromEntries(ours));
-  if (parsed.success) return { values: parsed.data, foreign, problems };
-  return {
-    values: {},
-    foreign,
-    problems: [...problems, ...parsed.error.issues.flatMap((issue) => explain(issue, config))],
-  };
+  return { values, foreign, problems };
+}
+
+/** The file that this configuration of a run, as Pulumi hands it over, came from. */
+export function fromPulumiConfig(config: Readonly<Record<string, string>>): { config: Record<string, unknown> } {
+  const entries = Object.entries(config).map(([key, value]): [string, unknown] => {
+    const shape = Object.hasOwn(KEYS.existing, key) ? KEYS.existing[key] : undefined;
+    if (shape?.kind !== "mapping" && shape?.kind !== "variants") return [key, value];
+    try {
+      return [key, JSON.parse(value) as unknown];
+    } catch {
+      return [key, value];
+    }
+  });
+  return { config: Object.fromEntries(entries) };
+}
+
+function ofAnotherProgram(key: string): Problem | undefined {
+  if (!Object.hasOwn(KEYS.existing, key)) return undefined;
+  return { path: `config.${key}`, message: "is for stacks with dayzero:program: existing" };
 }
 
 /** Config is text to Pulumi: strings as they are, the rest as JSON. Undefined for what JSON cannot hold, such as YAML's cyclic aliases. */
@@ -78,54 +221,6 @@ function configText(value: unknown): string | undefined {
   }
 }
 
-function explain(issue: z.core.$ZodIssue, config: Record<string, unknown>): Problem[] {
-  const path = ["config", ...issue.path];
-  if (issue.code === "unrecognized_keys") {
-    const known = knownKeys(issue.path);
-    return issue.keys.map((key) => unknownKey(`${showPath(path)}.`, key, known));
-  }
-  return [{ path: showPath(path), message: expectation(issue), seen: valueAt(config, issue.path) }];
-}
-
-function expectation(issue: z.core.$ZodIssue): string {
-  if (issue.code === "invalid_type")
-    return `expected ${{ array: "a list", object: "a mapping", int: "a whole number" }[issue.expected as string] ?? `a ${issue.expected}`}`;
-  if (issue.code === "too_small") return `expected at least ${issue.minimum}`;
-  if (issue.code === "too_big") return `expected at most ${issue.maximum}`;
-  return issue.message.toLowerCase();
-}
-
-function knownKeys(path: readonly PropertyKey[]): string[] {
-  const [key] = path;
-  if (key === undefined) return Object.keys(own.shape);
-  return key === "dayzero:repository" ? Object.keys(repository.shape) : Object.keys(vault.shape);
-}
-
-function unknownKey(prefix: string, key: string, known: readonly string[]): Problem {
-  const nearest = nearestKey(key, known);
-  return {
-    path: `${prefix}${key}`,
-    message: `unknown key${nearest ? `, did you mean "${nearest}"?` : `, known are ${known.join(", ")}`}`,
-  };
-}
-
 function failed(...problems: Problem[]): ParsedStackFile {
   return { values: {}, foreign: {}, problems };
-}
-
-function showPath(path: readonly PropertyKey[]): string {
-  return path
-    .map((part, index) => (typeof part === "number" ? `[${part}]` : `${index > 0 ? "." : ""}${String(part)}`))
-    .join("");
-}
-
-function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {
-  let value = root;
-  for (const part of path)
-    value = typeof value === "object" && value !== null ? (value as Record<PropertyKey, unknown>)[part] : undefined;
-  return value;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -19,8 +19,8 @@ export interface OidcIssuerOptions {
   /** A service-account token whose audience the mount accepts. */
   readonly identity: () => Promise<Secret>;
   readonly url: string;
-  /** PEM of the CA that signed the Git server's certificate. */
-  readonly ca: string;
+  /** PEM of the CA that signed the Git server's certificate; without it the system's roots count. */
+  readonly ca: string | undefined;
 }
 
 /**

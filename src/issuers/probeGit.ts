@@ -7,11 +7,12 @@ const TIMEOUT_MS = 10_000;
 /**
  * Asks a repository for its references over smart HTTP, as `git ls-remote` does, and reads no further than the answer's status.
  *
- * `ca` (PEM) is the only CA trusted. Throws CREDENTIAL_REFUSED when the server answers with anything but the references,
+ * `ca` (PEM) is the only CA trusted; without it the system's roots are. Throws CREDENTIAL_REFUSED when the server answers with anything but the references,
  * FORGE_UNREACHABLE when it does not answer.
  */
-export async function probeGit(url: string, credential: GitCredential, ca: string): Promise<void> {
-  const agent = new Agent({ allowH2: false, connect: { ca, timeout: TIMEOUT_MS }, headersTimeout: TIMEOUT_MS });
+export async function probeGit(url: string, credential: GitCredential, ca: string | undefined): Promise<void> {
+  const connect = { timeout: TIMEOUT_MS, ...(ca === undefined ? {} : { ca }) };
+  const agent = new Agent({ allowH2: false, connect, headersTimeout: TIMEOUT_MS });
   const basic = Buffer.from(`${credential.username}:${credential.password.reveal()}`).toString("base64");
   try {
     const response = await request(`${url}/info/refs?service=git-upload-pack`, {

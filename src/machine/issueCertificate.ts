@@ -1,6 +1,7 @@
 import { createPrivateKey, randomBytes, webcrypto } from "node:crypto";
-import type { Extension } from "@peculiar/x509";
+import type { Extension, JsonName, Name } from "@peculiar/x509";
 import { Secret } from "../credentials/Secret.ts";
+import { canonicalAddress } from "./canonicalAddress.ts";
 
 const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
 /** Clocks are compared to the second, and a certificate is used at once. */
@@ -31,10 +32,14 @@ export async function issueCertificate(
   const usages = leaf.usages.map((usage) => x509.ExtendedKeyUsage[usage === "server" ? "serverAuth" : "clientAuth"]);
   const names = [
     ...(leaf.dnsNames ?? []).map((value) => ({ type: "dns" as const, value })),
-    ...(leaf.ipAddresses ?? []).map((value) => ({ type: "ip" as const, value })),
+    ...(leaf.ipAddresses ?? []).map((address) => ({ type: "ip" as const, value: canonicalAddress(address) })),
   ];
   return sign({
-    subject: [...(leaf.organizations ?? []).map((organization) => ({ O: [organization] })), { CN: [leaf.commonName] }],
+    // By the kind of their string: as bare text, quotes and backslashes in them would be taken for RFC 4514's.
+    subject: new x509.Name([
+      ...(leaf.organizations ?? []).map((utf8String) => ({ O: [{ utf8String }] })),
+      { CN: [{ utf8String: leaf.commonName }] },
+    ]),
     issuer: issuer.subjectName.toJSON(),
     signingKey: await importKey(authority.key),
     authorityKey: issuer.publicKey,
@@ -64,8 +69,8 @@ export async function createAuthority(commonName: string, validity: { now: Date;
 }
 
 async function sign(request: {
-  subject: Record<string, string[]>[];
-  issuer: Record<string, string[]>[];
+  subject: Name | JsonName;
+  issuer: JsonName;
   /** Without one the certificate signs itself. */
   signingKey?: webcrypto.CryptoKey;
   authorityKey?: import("@peculiar/x509").PublicKey;

@@ -3,13 +3,13 @@ import { repositorySecretName } from "./repositorySecret.ts";
 const RBAC = { apiVersion: "rbac.authorization.k8s.io/v1" } as const;
 
 /**
- * Lets the Git reader renew one Secret and refresh one Application. It may not create Secrets, which cannot be restricted by name:
+ * Lets the Git reader renew one Secret and, where it is told of pushes, refresh one Application. It may not create Secrets, which cannot be restricted by name:
  * the first one is made by `up`.
  */
 export function gitReaderAccess(options: {
   readonly namespace: string;
   readonly repository: string;
-  readonly application: string;
+  readonly application?: string;
   readonly serviceAccount: { readonly namespace: string; readonly name: string };
 }) {
   const { namespace, repository, application, serviceAccount } = options;
@@ -26,12 +26,16 @@ export function gitReaderAccess(options: {
           resourceNames: [repositorySecretName(repository)],
           verbs: ["get", "update"],
         },
-        {
-          apiGroups: ["argoproj.io"],
-          resources: ["applications"],
-          resourceNames: [application],
-          verbs: ["get", "patch"],
-        },
+        ...(application === undefined
+          ? []
+          : [
+              {
+                apiGroups: ["argoproj.io"],
+                resources: ["applications"],
+                resourceNames: [application],
+                verbs: ["get", "patch"],
+              },
+            ]),
       ],
     },
     roleBinding: {

@@ -50,7 +50,7 @@ export interface Stay {
 /**
  * The contract of everything Dayzero itself manages; the converge host and the Pulumi plugin both serve it.
  *
- * `Live` is what is found, and what a program gets as outputs: plain JSON, never a credential.
+ * `Live` is what is found, plain JSON; a program gets all of it, or its `outputs`: never a credential.
  */
 export interface Resource<Inputs, Live extends object> {
   readonly type: `dayzero:${string}:${string}`;
@@ -67,6 +67,8 @@ export interface Resource<Inputs, Live extends object> {
   plan(live: Live | undefined, desired: Inputs): Change[];
   /** Makes the changes; safe to run again after SIGKILL at any point. Returns what is then live, ready for use. */
   apply(changes: readonly Change[], desired: Inputs, ctx: Context): Promise<Live>;
+  /** What a program gets of what is live; by default all of it. */
+  outputs?(live: Live): object;
   /** Identities that this stack marked as its own: how a resource dropped from the program is found. */
   owned(stack: string, ctx: Context): Promise<string[]>;
   /** Asked before something dropped is removed, in plans too; by default, and when `undefined`, it is removed. */

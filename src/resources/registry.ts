@@ -9,10 +9,14 @@ const IMPLEMENTATIONS: Readonly<Record<string, () => Promise<Implementation>>> =
   "dayzero:local:Authority": async () => (await import("./local/AuthorityResource.ts")).authorityResource,
   "dayzero:local:File": async () => (await import("./local/FileResource.ts")).fileResource,
   "dayzero:local:SecretFile": async () => (await import("./local/SecretFileResource.ts")).secretFileResource,
+  "dayzero:local:DataFolder": async () => (await import("./local/DataFolderResource.ts")).dataFolderResource,
   "dayzero:vault:Storage": async () => (await import("./vault/StorageResource.ts")).storageResource,
   "dayzero:local:Process": async () => (await import("./local/ProcessResource.ts")).processResource,
   "dayzero:cluster:Generation": async () => (await import("./cluster/GenerationResource.ts")).generationResource,
+  "dayzero:kubernetes:Object": async () => (await import("./kubernetes/ObjectResource.ts")).objectResource,
   "dayzero:cluster:Definitions": async () => (await import("./cluster/DefinitionsResource.ts")).definitionsResource,
+  "dayzero:vault:ServerCertificate": async () =>
+    (await import("./vault/ServerCertificateResource.ts")).serverCertificateResource,
   "dayzero:vault:Initialization": async () =>
     (await import("./vault/InitializationResource.ts")).initializationResource,
   "dayzero:vault:Policy": async () => (await import("./vault/PolicyResource.ts")).policyResource,
@@ -23,8 +27,10 @@ const IMPLEMENTATIONS: Readonly<Record<string, () => Promise<Implementation>>> =
   "dayzero:vault:OidcRole": async () => (await import("./vault/OidcRoleResource.ts")).oidcRoleResource,
   "dayzero:vault:RootToken": async () => (await import("./vault/RootTokenResource.ts")).rootTokenResource,
   "dayzero:git:Repository": async () => (await import("./git/RepositoryResource.ts")).repositoryResource,
+  "dayzero:gitops:Installation": async () => (await import("./gitops/InstallationResource.ts")).installationResource,
   "dayzero:gitops:RepositoryCredential": async () =>
     (await import("./gitops/RepositoryCredentialResource.ts")).repositoryCredentialResource,
+  "dayzero:gitops:Handover": async () => (await import("./gitops/HandoverResource.ts")).handoverResource,
 };
 
 export const resourceTypes: readonly string[] = Object.keys(IMPLEMENTATIONS);

@@ -1,9 +1,11 @@
 import { fileURLToPath } from "node:url";
-import type { KubernetesClient, KubernetesManifest } from "../../src/clients/KubernetesClient.ts";
+import type { KubernetesClient } from "../../src/clients/KubernetesClient.ts";
 import { StackLayout } from "../../src/machine/StackLayout.ts";
 import { adminKubernetesClient } from "../../src/resources/cluster/adminKubernetesClient.ts";
 import { generationResource } from "../../src/resources/cluster/GenerationResource.ts";
+import { objectResource } from "../../src/resources/kubernetes/ObjectResource.ts";
 import { authorityResource } from "../../src/resources/local/AuthorityResource.ts";
+import { dataFolderResource } from "../../src/resources/local/DataFolderResource.ts";
 import { fileResource } from "../../src/resources/local/FileResource.ts";
 import { portsResource } from "../../src/resources/local/PortsResource.ts";
 import { processResource } from "../../src/resources/local/ProcessResource.ts";
@@ -13,9 +15,16 @@ import type { Change, Context, Resource } from "../../src/resources/Resource.ts"
 const DAEMONS = fileURLToPath(new URL("daemonEntry.ts", import.meta.url));
 
 const RESOURCES = new Map(
-  [authorityResource, fileResource, generationResource, portsResource, processResource, secretFileResource].map(
-    (resource) => [resource.type as string, resource as unknown as Resource<unknown, object>],
-  ),
+  [
+    authorityResource,
+    dataFolderResource,
+    fileResource,
+    generationResource,
+    objectResource,
+    portsResource,
+    processResource,
+    secretFileResource,
+  ].map((resource) => [resource.type as string, resource as unknown as Resource<unknown, object>]),
 );
 
 /** A {@link Context} for the resources of the local and cluster rooms, without Vault; `close` ends its connections. */
@@ -96,9 +105,7 @@ async function converge(
 ): Promise<{ id: string; live: object; changes: Change[] }> {
   const resource = RESOURCES.get(type);
   if (resource === undefined) {
-    if (!type.startsWith("kubernetes:")) return { id: name, live: {}, changes: [] };
-    const live = await (await ctx.kubernetes()).apply(given as KubernetesManifest & Record<string, unknown>);
-    return { id: name, live, changes: [] };
+    return { id: name, live: {}, changes: [] };
   }
   const declared = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
   const desired = resource.inputs.parse(declared);
@@ -106,5 +113,5 @@ async function converge(
   const found = await resource.read(id, ctx, desired);
   const changes = resource.plan(found, desired);
   const live = found !== undefined && changes.length === 0 ? found : await resource.apply(changes, desired, ctx);
-  return { id, live, changes };
+  return { id, live: resource.outputs?.(live) ?? live, changes };
 }

@@ -8,7 +8,7 @@ import { stopProcesses } from "../down/stopProcesses.ts";
 import { EXIT } from "../exitCodes.ts";
 import { findGit } from "../findGit.ts";
 import { holdStack } from "../holdStack.ts";
-import { locateStack, type StackOptions } from "../loadStack.ts";
+import { loadStack, locateStack, type StackOptions } from "../loadStack.ts";
 import type { Outcome, Run } from "../Run.ts";
 import { stackMemoryFile } from "../StackMemory.ts";
 
@@ -17,20 +17,33 @@ export interface DownOptions extends StackOptions {
   readonly deleteRepository?: boolean;
 }
 
-/** `dayzero down`: stops the stack's processes and removes what it made. Half a stack, or none, is as good as a whole one. */
+/**
+ * `dayzero down`: removes what the stack made, and nothing else. Half a stack, or none, is as good as a whole one.
+ *
+ * An embedded one is stopped, and goes with its folder; from a cluster that stays it is taken off.
+ */
 export async function down(run: Run, stack: string, options: DownOptions): Promise<Outcome> {
-  const layout = locateStack(run, stack, options);
+  const { layout, program } = await locateStack(run, stack, options);
+  const confirm = async (question: string) => {
+    if (options.yes === true || (await confirmed(run, question))) return;
+    throw new DayzeroError("NOT_CONFIRMED", `stack ${JSON.stringify(stack)} was left as it is`, {
+      hint: "answer y, or say --yes, to remove it",
+    });
+  };
+  if (program === "existing") {
+    const loaded = await loadStack(run, stack, options);
+    if (loaded.spec.program === "existing") {
+      const { downExisting } = await import("../down/downExisting.ts");
+      return report(stack, await downExisting(run, loaded, loaded.spec, confirm));
+    }
+  }
   // Every stack has this file from before its first step until after its last: without it nothing here is ours to remove.
   if (!(await exists(stackMemoryFile(layout)))) {
     const there = await readdir(layout.directory).catch(() => []);
     return report(stack, { removed: [], kept: there.map((name) => join(layout.directory, name)) });
   }
-  if (options.yes !== true && !(await confirmed(run, `Stop stack ${stack} and remove ${layout.directory}?`))) {
-    throw new DayzeroError("NOT_CONFIRMED", `stack ${JSON.stringify(stack)} was left as it is`, {
-      hint: "answer y, or say --yes, to remove it",
-    });
-  }
-  const lock = await holdStack(run, stack, options);
+  await confirm(`Stop stack ${stack} and remove ${layout.directory}?`);
+  const lock = await holdStack(run, stack, layout);
   try {
     const { context, close } = createContext({
       stack,

@@ -2,21 +2,30 @@ import { access } from "node:fs/promises";
 import { DayzeroError } from "../../config/DayzeroError.ts";
 import { createContext } from "../createContext.ts";
 import { EXIT } from "../exitCodes.ts";
-import { locateStack, type StackOptions } from "../loadStack.ts";
+import { kubectlOf } from "../kubectlOf.ts";
+import { loadStack, locateStack, type StackOptions } from "../loadStack.ts";
 import type { Outcome, Run } from "../Run.ts";
 import { stackMemoryFile } from "../StackMemory.ts";
 import { formatSurvey } from "../status/formatSurvey.ts";
 import { problemsOf } from "../status/problemsOf.ts";
 import { surveyStack } from "../status/surveyStack.ts";
+import { systemsOf } from "../systemsOf.ts";
 
-/** `dayzero status`: asks the live system, whatever of it is alive, and changes nothing. Exits 1 when the stack is not healthy. */
+/**
+ * `dayzero status`: asks the live system, whatever of it is alive, and changes nothing. Exits 1 when the stack is not healthy.
+ *
+ * Of an existing cluster it needs the stack's file only. It asks nobody for a token: what needs one is told as not looked at.
+ */
 export async function status(run: Run, stack: string, options: StackOptions): Promise<Outcome> {
-  const layout = locateStack(run, stack, options);
-  await access(stackMemoryFile(layout)).catch(() => {
-    throw new DayzeroError("STACK_UNKNOWN", `there is no stack ${JSON.stringify(stack)} in ${options.state}`, {
-      hint: stack === "local" ? "make it with dayzero up" : `make it with dayzero up ${stack}`,
+  const { layout, program } = await locateStack(run, stack, options);
+  const spec = program === "existing" ? (await loadStack(run, stack, options)).spec : undefined;
+  if (spec === undefined) {
+    await access(stackMemoryFile(layout)).catch(() => {
+      throw new DayzeroError("STACK_UNKNOWN", `there is no stack ${JSON.stringify(stack)} in ${layout.directory}`, {
+        hint: stack === "local" ? "make it with dayzero up" : `make it with dayzero up ${stack}`,
+      });
     });
-  });
+  }
   const { context, close } = createContext({
     stack,
     layout,
@@ -24,16 +33,17 @@ export async function status(run: Run, stack: string, options: StackOptions): Pr
     signal: run.signal,
     program: run.program,
     tools: undefined,
+    existing: spec && systemsOf(spec, run),
     narrate: () => undefined,
   });
   try {
     const survey = await surveyStack(layout, context);
-    const problems = problemsOf(survey, context.now());
+    const problems = problemsOf(survey, { program, now: context.now() });
     const healthy = problems.length === 0;
     const { processes, credentials, ledger, unobservable, application } = survey;
     const text = formatSurvey(stack, survey, {
       problems,
-      kubeconfig: layout.kubeconfig,
+      kubectl: kubectlOf(spec?.program === "existing" ? spec.cluster : { kubeconfig: layout.kubeconfig }),
       now: context.now(),
       paint: run.paint,
       columns: run.columns,

@@ -1,7 +1,9 @@
 import type { ConvergeEvent } from "../../hosts/converge/ConvergeEvent.ts";
 import type { Context } from "../../resources/Resource.ts";
+import type { Tool } from "../../toolchain/ensureTools.ts";
 import { type ConvergeOptions, convergeStack } from "../convergeStack.ts";
 import { EXIT } from "../exitCodes.ts";
+import { kubectlOf } from "../kubectlOf.ts";
 import { formatElapsed } from "../narrator/formatElapsed.ts";
 import type { Outcome, Run } from "../Run.ts";
 import { sortLedger } from "../sortLedger.ts";
@@ -23,19 +25,28 @@ export async function up(run: Run, stack: string, options: ConvergeOptions): Pro
     async ({ context, result, loaded, tools }) => {
       const { layout, spec } = loaded;
       const [application, generation] = await Promise.all([askApplication(context), askGeneration(context)]);
-      const controller = `Argo CD ${tools.find(({ name }) => name === "argocd")?.version ?? ""}`.trim();
+      const controller = `Argo CD ${versionOf(tools)}`.trim();
       const elapsedMs = Math.round(performance.now() - since);
       const revision = application?.revision ?? null;
       const ledger = sortLedger(result.ledger);
       const changed = result.changes.filter(({ action }) => action !== "same" && action !== "keep").length;
-      const repository = layout.repository(spec.repository.name);
       for (const message of await recoveryProblems(layout, context)) run.narrator.tell({ kind: "note", message });
+      const repository = layout.repository(spec.repository.name);
+      const use =
+        spec.program === "existing"
+          ? [
+              `  kubectl     ${kubectlOf(spec.cluster)}`,
+              `  push        to ${spec.repository.source}, branch ${application?.branch ?? spec.repository.branch ?? "main"}`,
+            ]
+          : [
+              `  kubectl     ${kubectlOf({ kubeconfig: layout.kubeconfig })}`,
+              `  clone       git clone ${repository}`,
+              `  push        git push ${repository} HEAD:${application?.branch ?? "main"}`,
+            ];
       const text = [
         `stack ${stack} is up: ${changed === 0 ? "nothing had to change" : `${changed} changed`}, ${formatElapsed(elapsedMs)}`,
         `  controller  ${controller}, ${application?.sync ?? "Unknown"} and ${application?.health ?? "Unknown"} at ${revision ?? "no revision"}`,
-        `  kubectl     export KUBECONFIG=${layout.kubeconfig}`,
-        `  clone       git clone ${repository}`,
-        `  push        git push ${repository} HEAD:${application?.branch ?? "main"}`,
+        ...use,
         "",
         formatLedger(ledger, context.now(), run.columns),
       ].join("\n");
@@ -55,6 +66,10 @@ export async function up(run: Run, stack: string, options: ConvergeOptions): Pro
       };
     },
   );
+}
+
+function versionOf(tools: readonly Tool[]): string {
+  return tools.find(({ name }) => name === "argocd" || name === "argocd-manifests")?.version ?? "";
 }
 
 /** One life of a cluster: the first eight digits of its kube-system namespace's UID. */

@@ -40,7 +40,7 @@ export interface Removal {
 export async function removeState(
   layout: StackLayout,
   context: Context,
-  options: { deleteRepository: boolean },
+  options: { deleteRepository: boolean; keepVault?: boolean },
 ): Promise<Removal> {
   const removed: string[] = [];
   const kept: string[] = [];
@@ -74,7 +74,7 @@ export async function removeState(
     }
   }
   // A Vault is never among what is owned: no program drops one by not mentioning it any more.
-  if (await exists(layout.vault(""))) {
+  if (options.keepVault !== true && (await exists(layout.vault("")))) {
     await initializationResource.remove("", context);
     removed.push("vault");
   }

@@ -8,7 +8,7 @@ import type { Survey } from "./surveyStack.ts";
 export function formatSurvey(
   stack: string,
   survey: Survey,
-  options: { problems: readonly string[]; kubeconfig: string; now: Date; paint: Paint; columns: number | undefined },
+  options: { problems: readonly string[]; kubectl: string; now: Date; paint: Paint; columns: number | undefined },
 ): string {
   const { paint, now, problems } = options;
   const { application } = survey;
@@ -21,21 +21,20 @@ export function formatSurvey(
     `${paint("bold", `stack ${stack}`)}: ${state}`,
     ...problems.map((problem) => `${paint("red", "!")} ${problem}`),
     `  controller  Argo CD, ${argo}`,
-    `  kubectl     export KUBECONFIG=${options.kubeconfig}`,
+    `  kubectl     ${options.kubectl}`,
     ...survey.repositories.flatMap((path) => [
       `  clone       git clone ${path}`,
       `  push        git push ${path} HEAD:${application?.branch ?? "main"}`,
     ]),
-    "",
-    formatTable(
-      ["process", "pid", "state"],
-      survey.processes.map(({ name, pid, healthy }) => [
-        name,
-        pid === null ? "-" : String(pid),
-        pid === null ? "dead" : healthy ? "running" : "not ready",
-      ]),
-    ),
   ];
+  if (survey.processes.length > 0) {
+    const rows = survey.processes.map(({ name, pid, healthy }) => [
+      name,
+      pid === null ? "-" : String(pid),
+      pid === null ? "dead" : healthy ? "running" : "not ready",
+    ]);
+    lines.push("", formatTable(["process", "pid", "state"], rows));
+  }
   if (survey.credentials.length > 0) {
     const rows = survey.credentials.map(({ name, issuer, expiresAt, nextRenewal }) => [
       name,

@@ -1,3 +1,4 @@
+import type { StackSpec } from "../../config/StackSpec.ts";
 import { formatElapsed } from "../narrator/formatElapsed.ts";
 import type { Survey } from "./surveyStack.ts";
 
@@ -6,11 +7,15 @@ const NOT_GRANTED =
   /not permitted in project|do not match any of the allowed destinations|forbidden|not managed|not available in the (project|cluster)|namespaced mode/i;
 
 /** What keeps a stack from being healthy, each with what to do; empty when everything runs, is reconciled and may go on. */
-export function problemsOf({ processes, application, credentials, recovery }: Survey, now: Date): string[] {
+export function problemsOf(
+  { processes, application, credentials, recovery }: Survey,
+  { program, now }: { program: StackSpec["program"]; now: Date },
+): string[] {
   const dead = processes.filter(({ pid }) => pid === null).map(({ name }) => name);
   const stuck = processes.filter(({ pid, healthy }) => pid !== null && !healthy).map(({ name }) => name);
   const problems: string[] = [];
-  if (processes.length === 0) problems.push("nothing was started yet; run dayzero up");
+  const local = program === "local";
+  if (local && processes.length === 0) problems.push("nothing was started yet; run dayzero up");
   if (dead.length > 0) problems.push(`not running: ${dead.join(", ")}; run dayzero up, it starts what is dead`);
   if (stuck.length > 0) problems.push(`running and not ready: ${stuck.join(", ")}; see logs/${stuck[0]}.log`);
   if (application === undefined) {
@@ -32,7 +37,8 @@ export function problemsOf({ processes, application, credentials, recovery }: Su
     const left = Date.parse(expiresAt) - now.getTime();
     if (!(left > 0)) {
       const since = Number.isNaN(left) ? "" : ` ${formatElapsed(-left)} ago`;
-      problems.push(`Git credential ${name} expired${since}; see logs/renewer.log, and run dayzero up`);
+      const renewer = local ? "logs/renewer.log" : "the renewing agent's log in the cluster";
+      problems.push(`Git credential ${name} expired${since}; see ${renewer}, and run dayzero up`);
     }
   }
   return [...problems, ...recovery];

@@ -35,6 +35,7 @@ export class Renewal {
   readonly #renew: () => Promise<CredentialTimes>;
   readonly #now: () => Date;
   readonly #log: (entry: Readonly<Record<string, unknown>>) => void;
+  readonly #onTurn: (() => Promise<void>) | undefined;
   #times: CredentialTimes | undefined;
   #failures = 0;
   #lastError: { message: string; at: string } | undefined;
@@ -44,18 +45,33 @@ export class Renewal {
     renew: () => Promise<CredentialTimes>;
     now: () => Date;
     log: (entry: Readonly<Record<string, unknown>>) => void;
+    /** After each look, whatever came of it. */
+    onTurn?: () => Promise<void>;
   }) {
     this.#look = options.look;
     this.#renew = options.renew;
     this.#now = options.now;
     this.#log = options.log;
+    this.#onTurn = options.onTurn;
   }
 
   /** Runs until the signal aborts; never rejects. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const pause = await this.#step(signal);
+      await this.#onTurn?.();
       await delay(pause, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  /** Looks once and renews what is due; rejects with what stood in the way. */
+  async once(): Promise<void> {
+    // Looked at again before each renewal: `up` may have been faster.
+    if (this.#times === undefined || this.#plan(this.#times).due) this.#times = await this.#look();
+    if (this.#plan(this.#times).due) {
+      this.#times = await this.#renew();
+      const { fingerprint, expiresAt } = this.#times;
+      this.#log({ event: "renewed", fingerprint, expiresAt: expiresAt.toISOString() });
     }
   }
 
@@ -73,16 +89,10 @@ export class Renewal {
   /** Does what is due and returns the milliseconds to sleep. */
   async #step(signal: AbortSignal): Promise<number> {
     try {
-      // Looked at again before each renewal: `up` may have been faster.
-      if (this.#times === undefined || this.#plan(this.#times).due) this.#times = await this.#look();
-      if (this.#plan(this.#times).due) {
-        this.#times = await this.#renew();
-        const { fingerprint, expiresAt } = this.#times;
-        this.#log({ event: "renewed", fingerprint, expiresAt: expiresAt.toISOString() });
-      }
+      await this.once();
       this.#failures = 0;
       this.#lastError = undefined;
-      const left = this.#plan(this.#times).at.getTime() - this.#now().getTime();
+      const left = this.#times === undefined ? 0 : this.#plan(this.#times).at.getTime() - this.#now().getTime();
       return Math.max(FIRST_RETRY_MS, Math.min(left, GLANCE_MS));
     } catch (error) {
       if (signal.aborted) return 0;

@@ -1,21 +1,13 @@
 import { readFile } from "node:fs/promises";
 import { KubernetesClient } from "../../clients/KubernetesClient.ts";
-import { VaultClient } from "../../clients/VaultClient.ts";
-import { DayzeroError } from "../../config/DayzeroError.ts";
-import type { Secret } from "../../credentials/Secret.ts";
-import { issueProved } from "../../issuers/issueProved.ts";
-import { oidcIssuer } from "../../issuers/oidcIssuer.ts";
-import { repositorySecretState } from "../../issuers/RepositorySecretState.ts";
-import { readRepositorySecret, swapRepositorySecret } from "../../issuers/swapRepositorySecret.ts";
 import { StackLayout } from "../../machine/StackLayout.ts";
 import { serveOnSocket } from "../../machine/serveOnSocket.ts";
 import { rootApplicationReference } from "../../manifests/argocd/rootApplication.ts";
-import { repositorySecretName } from "../../manifests/repositorySecret.ts";
 import { GIT_READER, VAULT_AUDIENCE } from "../../manifests/vault/trustNames.ts";
 import { requestIdentity } from "../identity/requestIdentity.ts";
 import { Refresher } from "./Refresher.ts";
-import { Renewal } from "./Renewal.ts";
 import type { RenewerConfiguration } from "./RenewerConfiguration.ts";
+import { repositoryRenewal } from "./repositoryRenewal.ts";
 
 export interface ServeRenewerOptions {
   /** The stack's state folder. */
@@ -45,28 +37,13 @@ export async function serveRenewer({ directory, signal, ...options }: ServeRenew
   const identity = (audience?: string) => requestIdentity(layout.identitySocket, GIT_READER.serviceAccount, audience);
 
   const kubernetes = new KubernetesClient({ server: config.server, ca: clusterCa, credential: () => identity() });
-  const vault = new VaultClient({ address: config.vaultAddress, ca: platformCa ?? "" });
-  const issuer = oidcIssuer({
-    vault,
-    mount: config.mount,
-    role: GIT_READER.role,
-    oidcRole: config.oidcRole,
-    identity: async (): Promise<Secret> => (await identity(VAULT_AUDIENCE)).token,
-    url: config.url,
-    ca: platformCa ?? "",
-  });
-  const look = async () => {
-    const secret = await readRepositorySecret(kubernetes, config);
-    if (secret !== undefined) return repositorySecretState(secret);
-    const name = `${config.namespace}/${repositorySecretName(config.repository)}`;
-    throw new DayzeroError("REPOSITORY_SECRET_MISSING", `cannot renew Secret ${name}: there is none`, {
-      hint: "run `dayzero up`: it makes the Secret again",
-    });
-  };
-  const renewal = new Renewal({
-    look,
-    renew: async () => swapRepositorySecret(kubernetes, { ...config, labels: {} }, await issueProved(issuer, signal)),
-    now: () => new Date(),
+  const { renewal, close } = repositoryRenewal({
+    kubernetes,
+    config,
+    vaultCa: platformCa,
+    gitCa: platformCa,
+    identity: async () => (await identity(VAULT_AUDIENCE)).token,
+    signal,
     log,
   });
   const refresher = new Refresher({
@@ -90,7 +67,7 @@ export async function serveRenewer({ directory, signal, ...options }: ServeRenew
   });
   await renewal.run(signal);
   await stopServing();
-  await Promise.all([kubernetes.close(), vault.close()]);
+  await Promise.all([kubernetes.close(), close()]);
 }
 
 function reasonOf(error: unknown): string {

@@ -1,5 +1,6 @@
 import { KubernetesError } from "../../clients/KubernetesError.ts";
 import { DayzeroError } from "../../config/DayzeroError.ts";
+import { CREDENTIAL_REFUSED, credentialProblems } from "../../credentials/credentialProblems.ts";
 import type { LedgerEntry } from "../../credentials/LedgerEntry.ts";
 import type { Change, Context } from "../../resources/Resource.ts";
 import type { Action, ConvergeEvent, ResourceEvent } from "./ConvergeEvent.ts";
@@ -38,6 +39,8 @@ interface DeploymentOptions {
   readonly handlers: (type: string) => Promise<AnyHandler | undefined>;
   readonly emit: (event: ConvergeEvent) => void;
   readonly providers: KubernetesProviders;
+  /** Throws when nothing may be written any more. */
+  readonly assertWritable: () => void;
 }
 
 /** What planning one resource came to. */
@@ -169,18 +172,15 @@ export class Deployment implements ProgramListener {
     this.#phases.entered(urn, registration.parent);
     this.#options.emit({ ...resource, ...this.#phases.of(urn), kind: "resource-started" });
     try {
+      const inputs = decodeProperties(registration.properties);
+      refuseCredentials(inputs.values);
       if (type.startsWith("pulumi:providers:")) {
-        await this.#options.providers.register(
-          resource,
-          decodeProperties(registration.properties),
-          this.contextFor(resource),
-        );
+        await this.#options.providers.register(resource, inputs, this.contextFor(resource));
         this.#phases.left(urn, "converged");
         this.#finished(resource, { action: "same", changes: [] }, elapsed());
         return { urn, id: name, properties: registration.properties };
       }
       const handler = await this.#handlerOf(registration);
-      const inputs = decodeProperties(registration.properties);
       const decision = await this.#decideAndApply(handler, inputs, resource, registration.protect);
       const { action, changes, id, live } = decision;
       this.registered.push({ urn, name, type, id, handler, protect: registration.protect });
@@ -206,8 +206,8 @@ export class Deployment implements ProgramListener {
     this.#options.emit({ ...resource, ...phase, kind: "resource-finished", action, changes, ms });
   }
 
-  async #handlerOf({ type, provider, protect }: Registration): Promise<AnyHandler> {
-    if (type.startsWith("kubernetes:")) return this.#options.providers.handler(provider, { protect });
+  async #handlerOf({ type, provider }: Registration): Promise<AnyHandler> {
+    if (type.startsWith("kubernetes:")) return this.#options.providers.handler(provider);
     const handler = await this.#options.handlers(type);
     if (handler !== undefined) return handler;
     const { stack } = this.#options.context;
@@ -228,7 +228,7 @@ export class Deployment implements ProgramListener {
     if (inputs.unknown.length > 0)
       return this.#decideUnknown(handler, parsed.data ?? inputs.values, inputs.unknown, ctx);
     if (!parsed.success) throw invalidInputs(parsed.error.issues);
-    const desired = parsed.data;
+    const desired = (protect && handler.protected?.(parsed.data)) || parsed.data;
     const id = handler.identify(desired);
     this.#claim(handler, id, resource.urn);
     const live = await readIfThere(handler, id, ctx, desired);
@@ -236,7 +236,7 @@ export class Deployment implements ProgramListener {
     const action = actionOf(changes);
     if (action === "replace" && protect) throw protectedFromReplace(id, changes);
     if (action === "same" || dryRun) return { action, changes, id, live };
-    this.#options.providers.assertLease();
+    this.#options.assertWritable();
     return { action, changes, id, live: await handler.apply(changes, desired, ctx) };
   }
 
@@ -314,6 +314,14 @@ function invalidInputs(issues: readonly { path: PropertyKey[]; message: string }
   return new DayzeroError("INPUTS_INVALID", `its inputs are not valid: ${problems.join("; ")}`, {
     hint: "correct them in the program",
   });
+}
+
+/** Here nothing would keep them; under `pulumi up` the same program's inputs are kept. */
+function refuseCredentials(values: unknown): void {
+  const problems = credentialProblems(values).map(({ path, looksLike }) => `${path} looks like ${looksLike}`);
+  if (problems.length === 0) return;
+  const { why, hint } = CREDENTIAL_REFUSED;
+  throw new DayzeroError("INPUTS_CREDENTIAL", `its inputs hold a credential: ${problems.join("; ")}; ${why}`, { hint });
 }
 
 /** In a plan too: there is nothing else that `up` could do. */

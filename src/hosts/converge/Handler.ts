@@ -3,11 +3,11 @@ import type { Context, Resource } from "../../resources/Resource.ts";
 /** A resource implementation as the host drives it: the contract, for types of other packages too. */
 export interface Handler<Inputs = unknown, Live extends object = object> extends Omit<Resource<Inputs, Live>, "type"> {
   readonly type: string;
-  /** What a program gets of what is live; by default all of it. */
-  outputs?(live: Live): object;
   /** Called once after the program succeeded, with every identity that it registered, before anything dropped is removed. */
-  settle?(registered: ReadonlySet<string>): Promise<void>;
-  /** Whether what is live is marked as protected; for types whose objects can carry the mark themselves. */
+  settle?(registered: ReadonlySet<string>, ctx: Context): Promise<void>;
+  /** The inputs of a protected resource; for types whose objects can carry the mark themselves. */
+  protected?(desired: Inputs): Inputs;
+  /** Whether what is live carries that mark. */
   isProtected?(id: string, ctx: Context): Promise<boolean>;
 }
 

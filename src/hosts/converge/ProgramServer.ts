@@ -127,6 +127,8 @@ export class ProgramServer {
           features.RESOURCE_MONITOR_FEATURE_REPLACE_WITH,
           features.RESOURCE_MONITOR_FEATURE_STATE_MIGRATIONS,
           features.RESOURCE_MONITOR_FEATURE_RESOURCE_HOOKS,
+          features.RESOURCE_MONITOR_FEATURE_ERROR_HOOKS,
+          features.RESOURCE_MONITOR_FEATURE_INVOKE_TRANSFORMS,
         ]),
       ),
       supportsFeature: unary(() => new monitor.SupportsFeatureResponse().setHassupport(false)),

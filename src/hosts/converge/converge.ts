@@ -4,6 +4,7 @@ import { DayzeroError } from "../../config/DayzeroError.ts";
 import type { LedgerEntry } from "../../credentials/LedgerEntry.ts";
 import type { Context } from "../../resources/Resource.ts";
 import { resourceTypes } from "../../resources/registry.ts";
+import { leased } from "../LeasedCluster.ts";
 import type { ConvergeEvent } from "./ConvergeEvent.ts";
 import { Deployment, type RegisteredResource, type ResourceChange } from "./Deployment.ts";
 import type { AnyHandler } from "./Handler.ts";
@@ -59,10 +60,14 @@ export async function converge(options: ConvergeOptions): Promise<ConvergeResult
   const { dryRun, project, handlers, onEvent: emit } = options;
   const lost = new AbortController();
   const signal = AbortSignal.any([options.signal, lost.signal]);
-  const context: Context = { ...options.context, signal };
-  const onLost = (error: Error): void => lost.abort(error);
-  const providers = new KubernetesProviders({ dryRun, environment: options.environment, onLost });
-  const deployment = new Deployment({ project, dryRun, context, handlers, emit, providers });
+  const own: Context = { ...options.context, dryRun, signal };
+  const cluster = leased(own, { onLost: (error) => lost.abort(error) });
+  const { context, assertHeld } = cluster;
+  const providers = new KubernetesProviders({ context: own, cluster, environment: options.environment });
+  const deployment = new Deployment({
+    ...{ project, dryRun, context, handlers, emit, providers },
+    assertWritable: assertHeld,
+  });
   try {
     await runProgram(options, deployment, signal);
     const marks = new ProtectedMarks(context.directory);
@@ -70,14 +75,14 @@ export async function converge(options: ConvergeOptions): Promise<ConvergeResult
     const dropped = await removeDropped({
       dryRun,
       registered: deployment.registered,
-      handlers: [...(await implementations(options)), ...providers.all()],
+      handlers: [...(await implementations(options)), ...providers.others()],
       marks,
       stack: options.stack,
       contextFor: (resource) => deployment.contextFor(resource),
       emit,
       assertWritable: () => {
         signal.throwIfAborted();
-        providers.assertLease();
+        assertHeld();
       },
     });
     const { outputs, registered, ledger } = deployment;
@@ -87,6 +92,7 @@ export async function converge(options: ConvergeOptions): Promise<ConvergeResult
     signal.throwIfAborted();
     throw error;
   } finally {
+    await cluster.release();
     await providers.close();
   }
 }

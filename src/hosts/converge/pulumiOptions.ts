@@ -12,6 +12,8 @@ export const PULUMI_OPTIONS: Readonly<Record<string, "honoured" | ((request: Reg
   provider: "honoured",
   providers: "honoured",
   version: "honoured",
+  // What is dropped is removed one by one, which is right as well.
+  deletedWith: "honoured",
 
   import: (r) => r.getImportid() !== "",
   aliases: (r) => r.getAliasesList().length > 0 || r.getAliasurnsList().length > 0,
@@ -26,7 +28,6 @@ export const PULUMI_OPTIONS: Readonly<Record<string, "honoured" | ((request: Reg
   hooks: (r) => r.hasHooks(),
   transforms: (r) => r.getTransformsList().length > 0,
   additionalSecretOutputs: (r) => r.getAdditionalsecretoutputsList().length > 0,
-  deletedWith: (r) => r.getDeletedwith() !== "",
   replaceWith: (r) => r.getReplaceWithList().length > 0,
   replacementTrigger: (r) => r.hasReplacementTrigger(),
   hideDiffs: (r) => r.getHidediffsList().length > 0,

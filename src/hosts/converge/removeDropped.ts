@@ -53,7 +53,7 @@ async function droppedOf(handler: AnyHandler, options: Options): Promise<Dropped
   if (own.some(({ id }) => id === undefined)) return [];
   const registered = new Set(own.map(({ id }) => id as string));
   const ctx = options.contextFor(eventOf(handler.type, handler.type));
-  if (!options.dryRun) await handler.settle?.(registered);
+  if (!options.dryRun) await handler.settle?.(registered, ctx);
   let owned: readonly string[];
   try {
     owned = await handler.owned(options.stack, ctx);

@@ -24,7 +24,8 @@ export function rootApplication(options: {
   readonly url: string;
   readonly path: string;
   readonly branch: string;
-  readonly revision: string;
+  /** The commit at which it has to be Synced and Healthy; absent where only the controller knows what the branch holds. */
+  readonly revision?: string;
   /** For manifests without a namespace; absent when the repository has none, so that such a manifest is refused. */
   readonly defaultNamespace?: string;
 }): Manifest {
@@ -33,7 +34,11 @@ export function rootApplication(options: {
   return {
     apiVersion,
     kind,
-    metadata: { name, namespace, annotations: { [AWAIT_REVISION_ANNOTATION]: revision } },
+    metadata: {
+      name,
+      namespace,
+      ...(revision === undefined ? {} : { annotations: { [AWAIT_REVISION_ANNOTATION]: revision } }),
+    },
     spec: {
       project,
       source: { repoURL: url, path, targetRevision: branch },

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { z } from "zod";
 import type { KubernetesClient, KubernetesManifest } from "../../clients/KubernetesClient.ts";
 import { DayzeroError } from "../../config/DayzeroError.ts";
@@ -11,8 +12,10 @@ import type { Context, Resource } from "../Resource.ts";
 const inputs = z.strictObject({
   /** Whose kinds they are: `argocd`. */
   name: z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, "is not a plain name"),
-  /** Absolute paths of files (YAML) of one CustomResourceDefinition each. */
-  files: z.array(z.string()).min(1),
+  /** Name of the pinned folder that has them. */
+  tool: z.string().min(1),
+  /** Files of that folder (YAML), one CustomResourceDefinition each. */
+  files: z.array(z.string().regex(/^\w[\w.-]*$/, "is not a plain file name")).min(1),
 });
 
 export type DefinitionsInputs = z.infer<typeof inputs>;
@@ -31,7 +34,7 @@ const DIGEST_ANNOTATION = "dayzero.dev/manifest-digest";
 const GENERATION_ANNOTATION = "dayzero.dev/manifest-generation";
 
 /**
- * `dayzero:cluster:Definitions`: another project's CustomResourceDefinitions, from files.
+ * `dayzero:cluster:Definitions`: another project's CustomResourceDefinitions, from files of the toolchain.
  *
  * They do not go through the program as Kubernetes objects do: one of Argo CD's is 400 KB, and carrying it over gRPC and back at each
  * run cost seconds and 150 MB. What tells a change is the digest of the file and the generation that applying it led to.
@@ -44,7 +47,7 @@ export const definitionsResource: Resource<DefinitionsInputs, DefinitionsLive> =
   async read(name, ctx, desired) {
     const [live, files] = await Promise.all([
       definitions(await ctx.kubernetes(), { name, stack: ctx.stack }),
-      Promise.all((desired?.files ?? []).map(readDefinition)),
+      desired === undefined ? [] : readDefinitions(desired, ctx),
     ]);
     if (live.length === 0) return undefined;
     return {
@@ -59,10 +62,11 @@ export const definitionsResource: Resource<DefinitionsInputs, DefinitionsLive> =
     return [{ action: "update", path: "files", before: live.applied.join(", "), after: live.declared.join(", ") }];
   },
 
-  async apply(_changes, { name, files }, ctx) {
+  async apply(_changes, desired, ctx) {
+    const { name } = desired;
     const client = await ctx.kubernetes();
     const { parse } = await import("yaml");
-    const declared = (await Promise.all(files.map(readDefinition))).map(({ text, digest }) => ({
+    const declared = (await readDefinitions(desired, ctx)).map(({ text, digest }) => ({
       definition: parse(text) as KubernetesManifest,
       digest,
     }));
@@ -123,7 +127,15 @@ function definitions(client: KubernetesClient, of: { name?: string; stack: strin
   return client.list(KIND, { labelSelector });
 }
 
-async function readDefinition(file: string): Promise<{ text: string; digest: string }> {
-  const text = await readFile(file, "utf8");
-  return { text, digest: createHash("sha256").update(text).digest("hex") };
+function readDefinitions(
+  { tool, files }: DefinitionsInputs,
+  ctx: Context,
+): Promise<{ text: string; digest: string }[]> {
+  const [folder = ""] = ctx.tool(tool);
+  return Promise.all(
+    files.map(async (file) => {
+      const text = await readFile(join(folder, file), "utf8");
+      return { text, digest: createHash("sha256").update(text).digest("hex") };
+    }),
+  );
 }

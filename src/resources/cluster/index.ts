@@ -20,7 +20,7 @@ export class Generation extends CustomResource {
   }
 }
 
-/** Another project's CustomResourceDefinitions, from files. */
+/** Another project's CustomResourceDefinitions, from files of the toolchain. */
 export class Definitions extends CustomResource {
   constructor(name: string, args: DefinitionsInputs, options?: CustomResourceOptions) {
     super("dayzero:cluster:Definitions", name, { ...args }, options);

@@ -11,6 +11,9 @@ import { STACK_LABEL } from "../../manifests/marks.ts";
 import { repositorySecretName, SECRET_TYPE } from "../../manifests/repositorySecret.ts";
 import { GIT_READER, VAULT_AUDIENCE } from "../../manifests/vault/trustNames.ts";
 import type { Change, Resource } from "../Resource.ts";
+import { nothingToAdopt, readAdopted } from "./adoptedSecret.ts";
+
+const pem = z.string().startsWith("-----BEGIN CERTIFICATE-----");
 
 const inputs = z.strictObject({
   repository: z.string().min(1),
@@ -25,8 +28,11 @@ const inputs = z.strictObject({
   mount: z.string().min(1),
   /** Vault's OIDC role for this repository. */
   oidcRole: z.string().min(1),
-  /** PEM of the CA that Vault's and the Git server's certificates are from. */
-  ca: z.string().startsWith("-----BEGIN CERTIFICATE-----"),
+  /** PEM of the CAs that Vault's and the Git server's certificates are from; without one the system's roots count. */
+  vaultCa: pem.optional(),
+  gitCa: pem.optional(),
+  /** Name of the Secret that Argo CD reads the repository with until now. */
+  adopt: z.string().min(1).optional(),
 });
 
 export type RepositoryCredentialInputs = z.infer<typeof inputs>;
@@ -43,6 +49,8 @@ export interface RepositoryCredentialLive {
   /** RFC 3339, of the token itself. */
   readonly expiresAt: string;
   readonly nextRenewal: string;
+  /** It still holds what somebody else put there. */
+  readonly foreign: boolean;
   /** A third of its life, or less, is left. */
   readonly due: boolean;
 }
@@ -54,6 +62,9 @@ const IDENTITY_SECONDS = 600;
  * The credential with which the GitOps controller reads one repository, earned by the git-reader service account: minted, proved
  * at the Git server, and only then swapped into the controller's Secret. The credential is in that Secret and nowhere else.
  *
+ * The Secret of another name that it takes the place of (`adopt`) is left alone: see `handoverResource`. One of the same name is
+ * swapped like any other.
+ *
  * The renewer renews it from then on; this resource makes the first one and heals what the renewer could not.
  */
 export const repositoryCredentialResource: Resource<RepositoryCredentialInputs, RepositoryCredentialLive> = {
@@ -61,17 +72,24 @@ export const repositoryCredentialResource: Resource<RepositoryCredentialInputs, 
   inputs,
   identify: ({ namespace, repository }) => `${namespace}/${repository}`,
 
-  async read(id, ctx) {
+  async read(id, ctx, desired) {
     const { namespace, repository } = parseId(id);
-    const secret = await readRepositorySecret(await ctx.kubernetes(), { namespace, repository });
+    const kubernetes = await ctx.kubernetes();
+    const secret = await readRepositorySecret(kubernetes, { namespace, repository });
+    const { adopt: adopted, url = "" } = desired ?? {};
+    if (adopted !== undefined) {
+      const found = await readAdopted(kubernetes, { namespace, name: adopted, url, stack: ctx.stack });
+      if (found === undefined && secret === undefined) throw nothingToAdopt(namespace, adopted);
+    }
     if (secret === undefined) return undefined;
-    if (secret.metadata.labels?.[STACK_LABEL] !== ctx.stack) {
+    const foreign = secret.metadata.labels?.[STACK_LABEL] !== ctx.stack;
+    if (foreign && adopted !== secret.metadata.name) {
       const name = `${namespace}/${repositorySecretName(repository)}`;
       throw new DayzeroError("SECRET_NOT_OWN", `cannot use Secret ${name}: stack "${ctx.stack}" did not make it`, {
         hint: "delete it, if nobody needs it",
       });
     }
-    return describe(id, repositorySecretState(secret), ctx.now());
+    return { ...describe(id, repositorySecretState(secret), ctx.now()), foreign };
   },
 
   plan(live, desired) {
@@ -81,13 +99,14 @@ export const repositoryCredentialResource: Resource<RepositoryCredentialInputs, 
       changes.push({ action: "update", path, before, after });
     if (live.url !== desired.url) update("url", live.url, desired.url);
     if (live.generation !== desired.generation) update("generation", live.generation, desired.generation);
-    if (live.due) update("expiresAt", live.expiresAt, "renewed");
+    if (live.foreign) update("adopt", "somebody else's credential", "one of its own");
+    else if (live.due) update("expiresAt", live.expiresAt, "renewed");
     return changes;
   },
 
   async apply(_changes, desired, ctx) {
     const kubernetes = await ctx.kubernetes();
-    const vault = new VaultClient({ address: desired.vaultAddress, ca: desired.ca });
+    const vault = new VaultClient({ address: desired.vaultAddress, ca: desired.vaultCa });
     try {
       const issuer = oidcIssuer({
         vault,
@@ -95,7 +114,7 @@ export const repositoryCredentialResource: Resource<RepositoryCredentialInputs, 
         role: GIT_READER.role,
         oidcRole: desired.oidcRole,
         url: desired.url,
-        ca: desired.ca,
+        ca: desired.gitCa,
         identity: async () => {
           const wish = {
             ...GIT_READER.serviceAccount,
@@ -153,6 +172,7 @@ function describe(id: string, state: RepositorySecretState, now: Date): Reposito
     fingerprint: state.fingerprint,
     epoch: state.epoch,
     expiresAt: expiresAt.toISOString(),
+    foreign: false,
     nextRenewal: renewal.at.toISOString(),
     due: renewal.due || state.repository !== repository || state.username !== GIT_USERNAME,
   };

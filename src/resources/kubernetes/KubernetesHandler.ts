@@ -12,7 +12,7 @@ import type { Change, Context, Stay } from "../Resource.ts";
 import { awaitReadiness, nameOf } from "./awaitReadiness.ts";
 import { compareObjects } from "./compareObjects.ts";
 import { deleteAndWait } from "./deleteAndWait.ts";
-import type { KubernetesInventory } from "./KubernetesInventory.ts";
+import { inventoryOf } from "./KubernetesInventory.ts";
 import { groupKind, readinessOf } from "./readiness.ts";
 
 /** An object as found, and what the server says applying the desired one would make of it. */
@@ -22,13 +22,11 @@ export interface LiveObject {
   readonly comparison?: readonly Change[];
 }
 
-interface HandlerOptions {
-  /** Tells this cluster's handler from another one's. */
-  readonly type: string;
-  /** Both absent in a plan when there is no cluster yet. */
-  readonly client: KubernetesClient | undefined;
-  readonly inventory: KubernetesInventory | undefined;
-  readonly protect: boolean;
+interface HandlerOptions<Type extends string> {
+  /** Tells this cluster's objects from another one's. */
+  readonly type: Type;
+  /** The cluster that the objects are in. */
+  readonly connect: (ctx: Context) => Promise<KubernetesClient>;
 }
 
 const stringMap = z.record(z.string(), z.string());
@@ -56,18 +54,14 @@ const identity = manifest.shape.metadata.pick({ name: true, namespace: true });
  *
  * Its identity is `<group>/<Kind>/<namespace>/<name>`: another version of an API is the same object.
  */
-export class KubernetesHandler {
-  readonly type: string;
+export class KubernetesHandler<Type extends string> {
+  readonly type: Type;
   readonly inputs = manifest as unknown as z.ZodType<KubernetesManifest>;
-  readonly #client: KubernetesClient | undefined;
-  readonly #inventory: KubernetesInventory | undefined;
-  readonly #protect: boolean;
+  readonly #connect: (ctx: Context) => Promise<KubernetesClient>;
 
-  constructor(options: HandlerOptions) {
+  constructor(options: HandlerOptions<Type>) {
     this.type = options.type;
-    this.#client = options.client;
-    this.#inventory = options.inventory;
-    this.#protect = options.protect;
+    this.#connect = options.connect;
   }
 
   /** Throws when there is no name: a plan may not know the metadata yet. */
@@ -77,14 +71,14 @@ export class KubernetesHandler {
   }
 
   async read(id: string, ctx: Context, desired?: KubernetesManifest): Promise<LiveObject | undefined> {
-    if (this.#client === undefined) return undefined;
-    const ref = desired === undefined ? await this.#reference(id) : referenceOf(desired);
+    const client = await this.#connect(ctx);
+    const ref = desired === undefined ? await referenceById(client, id) : referenceOf(desired);
     if (ref === undefined) return undefined;
-    if (desired !== undefined) await this.#requireNamespace(desired);
-    const object = await this.#client.get(ref);
+    if (desired !== undefined) await requireNamespace(client, desired);
+    const object = await client.get(ref);
     if (object === undefined || desired === undefined) return object && { object };
     assertOwn(object, desired, ctx.stack);
-    return { object, comparison: await this.#compare(object, desired, ctx) };
+    return { object, comparison: await compare(client, { live: object, desired, stack: ctx.stack }) };
   }
 
   plan(live: LiveObject | undefined): Change[] {
@@ -92,7 +86,7 @@ export class KubernetesHandler {
   }
 
   async apply(changes: readonly Change[], desired: KubernetesManifest, ctx: Context): Promise<LiveObject> {
-    const client = this.#required();
+    const client = await this.#connect(ctx);
     if (changes.some(({ action }) => action === "replace")) {
       await deleteAndWait(client, referenceOf(desired), { ctx, uid: undefined });
     }
@@ -112,23 +106,32 @@ export class KubernetesHandler {
     return object.kind === "Secret" ? { ...rest, metadata } : { ...object, metadata };
   }
 
-  /** Enters what the program registered: an inventory that was lost is whole again. */
-  async settle(registered: ReadonlySet<string>): Promise<void> {
-    const known = new Set(await this.#inventory?.list());
-    if ([...registered].some((id) => !known.has(id))) await this.#inventory?.add(registered);
-  }
-
-  async owned(stack: string): Promise<string[]> {
-    const listed = (await this.#inventory?.list()) ?? [];
-    const found = await Promise.all(
-      listed.map(async (id) => ((await this.#find(id, stack)) === undefined ? [] : [id])),
-    );
-    return found.flat();
+  /** The object with the mark by which {@link isProtected} knows it. */
+  protected(desired: KubernetesManifest): KubernetesManifest {
+    const annotations = { ...desired.metadata.annotations, [PROTECT_ANNOTATION]: "true" };
+    return { ...desired, metadata: { ...desired.metadata, annotations } };
   }
 
   async isProtected(id: string, ctx: Context): Promise<boolean> {
-    const object = await this.#find(id, ctx.stack);
+    const object = await findOwn(await this.#connect(ctx), { id, stack: ctx.stack });
     return object?.metadata.annotations?.[PROTECT_ANNOTATION] === "true";
+  }
+
+  /** Enters what the program registered: an inventory that was lost is whole again. */
+  async settle(registered: ReadonlySet<string>, ctx: Context): Promise<void> {
+    if (registered.size === 0) return;
+    const inventory = inventoryOf(await this.#connect(ctx), ctx.stack);
+    const known = new Set(await inventory.list());
+    if ([...registered].some((id) => !known.has(id))) await inventory.add(registered);
+  }
+
+  async owned(stack: string, ctx: Context): Promise<string[]> {
+    const client = await this.#connect(ctx);
+    const listed = await inventoryOf(client, stack).list();
+    const found = await Promise.all(
+      listed.map(async (id) => ((await findOwn(client, { id, stack })) === undefined ? [] : [id])),
+    );
+    return found.flat();
   }
 
   /** A namespace goes with all that is in it, whoever made that: it is never deleted. */
@@ -140,79 +143,21 @@ export class KubernetesHandler {
   }
 
   async remove(id: string, ctx: Context): Promise<void> {
-    const object = await this.#find(id, ctx.stack);
+    const client = await this.#connect(ctx);
+    const object = await findOwn(client, { id, stack: ctx.stack });
     if (object !== undefined && id.startsWith(NAMESPACES)) {
       const metadata = { uid: object.metadata.uid, labels: { [STACK_LABEL]: null } };
-      await this.#required().mergePatch(referenceOf(object), { metadata });
+      await client.mergePatch(referenceOf(object), { metadata });
     } else if (object !== undefined) {
-      await deleteAndWait(this.#required(), referenceOf(object), { ctx, uid: object.metadata.uid });
+      await deleteAndWait(client, referenceOf(object), { ctx, uid: object.metadata.uid });
     }
-    await this.#inventory?.remove([id]);
+    await inventoryOf(client, ctx.stack).remove([id]);
   }
 
   /** Entered in the inventory first: an object that was made is never forgotten. */
   async #write(client: KubernetesClient, desired: KubernetesManifest, stack: string): Promise<KubernetesManifest> {
-    await this.#inventory?.add([this.identify(desired)]);
-    return client.apply(this.#marked(desired, stack));
-  }
-
-  async #compare(live: KubernetesManifest, desired: KubernetesManifest, ctx: Context): Promise<Change[]> {
-    let planned: KubernetesManifest;
-    try {
-      planned = await this.#required().apply(this.#marked(desired, ctx.stack), { dryRun: true });
-    } catch (error) {
-      if (error instanceof KubernetesError && error.status === 422 && /immutable/.test(error.message)) {
-        return [{ action: "replace", path: "", after: error.message }];
-      }
-      throw error;
-    }
-    const changes = compareObjects(live, planned);
-    const readiness = readinessOf(live);
-    if (changes.length > 0 || readiness.state === "ready") return changes;
-    return [{ action: "update", path: READINESS_PATH, before: readiness.reason, after: "ready" }];
-  }
-
-  #marked(desired: KubernetesManifest, stack: string): KubernetesManifest {
-    const { metadata } = desired;
-    const protect = this.#protect ? { [PROTECT_ANNOTATION]: "true" } : {};
-    const annotations = { ...metadata.annotations, ...protect };
-    return {
-      ...desired,
-      metadata: {
-        ...metadata,
-        labels: { ...metadata.labels, [STACK_LABEL]: stack },
-        ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
-      },
-    };
-  }
-
-  /** The object, if it still exists and is the stack's. */
-  async #find(id: string, stack: string): Promise<KubernetesManifest | undefined> {
-    const ref = await this.#reference(id);
-    const object = ref && (await this.#client?.get(ref));
-    return object?.metadata.labels?.[STACK_LABEL] === stack ? object : undefined;
-  }
-
-  async #reference(id: string): Promise<KubernetesReference | undefined> {
-    const [group = "", kind = "", namespace = "", name = ""] = id.split("/");
-    const apiVersion = await this.#client?.apiVersion(group === "core" ? "" : group, kind);
-    return apiVersion === undefined
-      ? undefined
-      : { apiVersion, kind, name, ...(namespace === "" ? {} : { namespace }) };
-  }
-
-  async #requireNamespace({ apiVersion, kind, metadata }: KubernetesManifest): Promise<void> {
-    if (metadata.namespace !== undefined || !(await this.#required().namespaced(apiVersion, kind))) return;
-    throw new DayzeroError("NAMESPACE_MISSING", `${kind} ${metadata.name} names no namespace`, {
-      hint: "set metadata.namespace: there is no default",
-    });
-  }
-
-  #required(): KubernetesClient {
-    if (this.#client !== undefined) return this.#client;
-    throw new DayzeroError("CLUSTER_NOT_RUNNING", "the cluster is not there yet", {
-      hint: "run dayzero up: it starts the cluster first",
-    });
+    await inventoryOf(client, stack).add([this.identify(desired)]);
+    return client.apply(marked(desired, stack));
   }
 }
 
@@ -233,5 +178,53 @@ function assertOwn(object: KubernetesManifest, desired: KubernetesManifest, stac
   if (desired.metadata.annotations?.[ADOPT_ANNOTATION] === "true") return;
   throw new DayzeroError("OBJECT_NOT_OWN", `${nameOf(object)} exists and was not made by stack "${stack}"`, {
     hint: `give it the annotation ${ADOPT_ANNOTATION}: "true" to take it over, or another name`,
+  });
+}
+
+async function compare(
+  client: KubernetesClient,
+  { live, desired, stack }: { live: KubernetesManifest; desired: KubernetesManifest; stack: string },
+): Promise<Change[]> {
+  let planned: KubernetesManifest;
+  try {
+    planned = await client.apply(marked(desired, stack), { dryRun: true });
+  } catch (error) {
+    if (error instanceof KubernetesError && error.status === 422 && /immutable/.test(error.message)) {
+      return [{ action: "replace", path: "", after: error.message }];
+    }
+    throw error;
+  }
+  const changes = compareObjects(live, planned);
+  const readiness = readinessOf(live);
+  if (changes.length > 0 || readiness.state === "ready") return changes;
+  return [{ action: "update", path: READINESS_PATH, before: readiness.reason, after: "ready" }];
+}
+
+function marked(desired: KubernetesManifest, stack: string): KubernetesManifest {
+  const { metadata } = desired;
+  return { ...desired, metadata: { ...metadata, labels: { ...metadata.labels, [STACK_LABEL]: stack } } };
+}
+
+/** The object, if it still exists and is the stack's. */
+async function findOwn(
+  client: KubernetesClient,
+  { id, stack }: { id: string; stack: string },
+): Promise<KubernetesManifest | undefined> {
+  const ref = await referenceById(client, id);
+  const object = ref && (await client.get(ref));
+  return object?.metadata.labels?.[STACK_LABEL] === stack ? object : undefined;
+}
+
+async function referenceById(client: KubernetesClient, id: string): Promise<KubernetesReference | undefined> {
+  const [group = "", kind = "", namespace = "", name = ""] = id.split("/");
+  const apiVersion = await client.apiVersion(group === "core" ? "" : group, kind);
+  return apiVersion === undefined ? undefined : { apiVersion, kind, name, ...(namespace === "" ? {} : { namespace }) };
+}
+
+async function requireNamespace(client: KubernetesClient, desired: KubernetesManifest): Promise<void> {
+  const { apiVersion, kind, metadata } = desired;
+  if (metadata.namespace !== undefined || !(await client.namespaced(apiVersion, kind))) return;
+  throw new DayzeroError("NAMESPACE_MISSING", `${kind} ${metadata.name} names no namespace`, {
+    hint: "set metadata.namespace: there is no default",
   });
 }

@@ -1,6 +1,7 @@
-import type { KubernetesClient, KubernetesManifest } from "../../clients/KubernetesClient.ts";
+import type { KubernetesClient, KubernetesManifest, KubernetesReference } from "../../clients/KubernetesClient.ts";
 import { KubernetesError } from "../../clients/KubernetesError.ts";
 import { DAYZERO_NAMESPACE, STACK_LABEL } from "../../manifests/marks.ts";
+import { ensureDayzeroNamespace } from "./ensureDayzeroNamespace.ts";
 
 interface ConfigMap extends KubernetesManifest {
   readonly data?: Readonly<Record<string, string>>;
@@ -13,6 +14,17 @@ interface Edit {
 
 /** Key of the ConfigMap under which the identities stand, a line each, in the order in which they were added. */
 const KEY = "objects";
+
+const inventories = new WeakMap<KubernetesClient, Map<string, KubernetesInventory>>();
+
+/** The one inventory of a stack through a client, so that edits of resources that are made side by side go together. */
+export function inventoryOf(client: KubernetesClient, stack: string): KubernetesInventory {
+  const ofClient = inventories.get(client) ?? new Map<string, KubernetesInventory>();
+  inventories.set(client, ofClient);
+  const inventory = ofClient.get(stack) ?? new KubernetesInventory(client, stack);
+  ofClient.set(stack, inventory);
+  return inventory;
+}
 
 /**
  * Which objects a stack made in a cluster: group, kind, namespace and name, nothing else (ConfigMap `dayzero-inventory-<stack>`).
@@ -34,7 +46,9 @@ export class KubernetesInventory {
 
   /** Identities in the order in which they were entered. */
   async list(): Promise<string[]> {
-    return linesOf(await this.#read());
+    const lines = linesOf(await this.#read());
+    this.#known = new Set(lines);
+    return lines;
   }
 
   /** Resolves when all of these are entered; without a write when they were before. */
@@ -95,15 +109,20 @@ export class KubernetesInventory {
   }
 
   async #create(data: Record<string, string>): Promise<void> {
+    const { name, namespace, ...kind } = inventoryReference(this.#stack);
+    await ensureDayzeroNamespace(this.#client, this.#stack);
     const labels = { [STACK_LABEL]: this.#stack };
-    const metadata = { name: `dayzero-inventory-${this.#stack}`, namespace: DAYZERO_NAMESPACE, labels };
-    await this.#client.create({ apiVersion: "v1", kind: "ConfigMap", metadata, data });
+    await this.#client.create({ ...kind, metadata: { name, namespace, labels }, data });
   }
 
   #read(): Promise<ConfigMap | undefined> {
-    const name = `dayzero-inventory-${this.#stack}`;
-    return this.#client.get<ConfigMap>({ apiVersion: "v1", kind: "ConfigMap", namespace: DAYZERO_NAMESPACE, name });
+    return this.#client.get<ConfigMap>(inventoryReference(this.#stack));
   }
+}
+
+/** Where a stack's inventory is. */
+export function inventoryReference(stack: string): KubernetesReference & { readonly namespace: string } {
+  return { apiVersion: "v1", kind: "ConfigMap", namespace: DAYZERO_NAMESPACE, name: `dayzero-inventory-${stack}` };
 }
 
 function linesOf(map: ConfigMap | undefined): string[] {

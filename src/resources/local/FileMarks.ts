@@ -8,7 +8,7 @@ import { writeFileAtomic } from "../../machine/writeFileAtomic.ts";
 export class FileMarks<Mark> {
   readonly #kind: string;
 
-  constructor(kind: "file" | "secret-file") {
+  constructor(kind: "data-folder" | "file" | "secret-file") {
     this.#kind = kind;
   }
 

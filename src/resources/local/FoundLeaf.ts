@@ -1,6 +1,7 @@
 import { createHash, createPrivateKey, X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { canonicalAddress } from "../../machine/canonicalAddress.ts";
 
 /** A leaf certificate as it is declared. */
 export interface LeafInputs {
@@ -28,7 +29,7 @@ const USAGES: Readonly<Record<string, "server" | "client">> = {
   "1.3.6.1.5.5.7.3.2": "client",
 };
 
-/** Reads `<name>.crt` and `<name>.key`; `undefined` when the key does not fit or `ca` has not signed it. */
+/** Reads `<name>.crt` and `<name>.key`; `undefined` when they are none, the key does not fit or `ca` has not signed it. */
 export async function readLeaf(
   folder: string,
   name: string,
@@ -39,8 +40,8 @@ export async function readLeaf(
     readFile(join(folder, `${name}.crt`)),
     readFile(join(folder, `${name}.key`)).catch(() => undefined),
   ]);
-  const leaf = new X509Certificate(pem);
-  if (key === undefined || !leaf.checkPrivateKey(createPrivateKey(key)) || !leaf.verify(ca.publicKey)) return undefined;
+  const leaf = signedPair(pem, key, ca);
+  if (leaf === undefined) return undefined;
   const subject = leaf.toLegacyObject().subject as unknown as Record<string, string | string[] | undefined>;
   const names = (leaf.subjectAltName ?? "").split(", ");
   const ends = leaf.validToDate.getTime();
@@ -57,6 +58,17 @@ export async function readLeaf(
   };
 }
 
+function signedPair(pem: Buffer, key: Buffer | undefined, ca: X509Certificate): X509Certificate | undefined {
+  if (key === undefined) return undefined;
+  try {
+    const leaf = new X509Certificate(pem);
+    return leaf.checkPrivateKey(createPrivateKey(key)) && leaf.verify(ca.publicKey) ? leaf : undefined;
+  } catch {
+    // Not a certificate, or not a key.
+    return undefined;
+  }
+}
+
 /** What has to change so that `found` is as wanted; `undefined` when nothing has to. */
 export function leafDifference(
   found: FoundLeaf | undefined,
@@ -69,7 +81,8 @@ export function leafDifference(
 }
 
 function describe(leaf: LeafInputs): string {
-  const { commonName, organizations, dnsNames, ipAddresses, usages } = leaf;
+  const { commonName, organizations, dnsNames, usages } = leaf;
+  const ipAddresses = leaf.ipAddresses.map(canonicalAddress);
   return JSON.stringify({ commonName, organizations, dnsNames, ipAddresses, usages: [...usages].sort() });
 }
 

@@ -13,7 +13,7 @@ export function daemonCodeDigest(root: string): string {
   const hash = createHash("sha256").update(readFileSync(join(root, "package.json")));
   for (const room of ROOMS) {
     const folder = join(root, "src", room);
-    const names = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts"));
+    const names = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => /\.[jt]s$/.test(name));
     for (const name of names.sort()) hash.update(`\0${room}/${name}\0`).update(readFileSync(join(folder, name)));
   }
   return hash.digest("hex");

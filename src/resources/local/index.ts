@@ -2,6 +2,7 @@ import type { Input, Output } from "@pulumi/pulumi/output.js";
 import { CustomResource, type CustomResourceOptions } from "@pulumi/pulumi/resource.js";
 import type { PortName } from "../../machine/StackLayout.ts";
 import type { AuthorityInputs } from "./AuthorityResource.ts";
+import type { DataFolderInputs } from "./DataFolderResource.ts";
 import type { FileInputs } from "./FileResource.ts";
 import type { LeafInputs } from "./FoundLeaf.ts";
 import type { ProcessInputs, ReadyProbe } from "./ProcessInputs.ts";
@@ -84,6 +85,13 @@ export class SecretFile extends CustomResource {
 
   constructor(name: string, args: Args<Defaulted<SecretFileInputs, "loss">>, options?: CustomResourceOptions) {
     super("dayzero:local:SecretFile", name, { ...args, drawn: undefined }, options);
+  }
+}
+
+/** Where a server of the stack keeps its data; what is deleted with it needs no deletion of its own (`deletedWith`). */
+export class DataFolder extends CustomResource {
+  constructor(name: string, args: Args<DataFolderInputs>, options?: CustomResourceOptions) {
+    super("dayzero:local:DataFolder", name, { ...args }, options);
   }
 }
 

@@ -5,6 +5,7 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { StackLayout } from "../../machine/StackLayout.ts";
 import { socketPath } from "../../machine/socketPath.ts";
+import { adminKubernetesClient } from "../cluster/adminKubernetesClient.ts";
 import type { Context } from "../Resource.ts";
 import type { ReadyProbe } from "./ProcessInputs.ts";
 
@@ -37,9 +38,14 @@ async function ask(ready: ReadyProbe, ctx: Context, signal: AbortSignal): Promis
       return (await statusOf({ socketPath: socket, path: "/healthz" }, plain, signal)) === 200;
     }
     case "kubernetes": {
-      const kubernetes = await ctx.kubernetes();
-      await kubernetes.request("GET", "/readyz", { signal });
-      return true;
+      // Of its own: with the context's comes the Lease, which is kept in this very server.
+      const kubernetes = await adminKubernetesClient(new StackLayout(ctx.directory));
+      try {
+        await kubernetes.request("GET", "/readyz", { signal });
+        return true;
+      } finally {
+        await kubernetes.close();
+      }
     }
   }
 }

@@ -1,6 +1,7 @@
 import { rm } from "node:fs/promises";
 import { z } from "zod";
 import type { VaultClient } from "../../clients/VaultClient.ts";
+import { VaultError } from "../../clients/VaultError.ts";
 import { DayzeroError } from "../../config/DayzeroError.ts";
 import { Secret } from "../../credentials/Secret.ts";
 import { checkRecipients, seal } from "../../credentials/sealing.ts";
@@ -9,9 +10,11 @@ import type { Change, Context, Resource } from "../Resource.ts";
 import { ageIdentities, localRecipient } from "./ageIdentities.ts";
 import { removeInitialRootToken, writeInitialRootToken } from "./initialRootToken.ts";
 import { readSealedShares, removeSealedShares, type SealedShares, writeSealedShares } from "./SealedShares.ts";
-import { openShares, unsealVault, untilActive } from "./unsealVault.ts";
+import { openShares, unsealVault, untilActive, untilAnswering } from "./unsealVault.ts";
 import { vaultConnection } from "./vaultConnection.ts";
 
+/** Pods have to be placed, images to be fetched. */
+const ANSWERS_WITHIN_MS = 600_000;
 /** A raft node of its own elects itself within seconds, on a busy machine too. */
 const ACTIVE_WITHIN_MS = 60_000;
 
@@ -23,8 +26,13 @@ const ACTIVE_WITHIN_MS = 60_000;
 const inputs = z
   .strictObject({
     address: z.url({ protocol: /^https$/ }),
-    /** Authority of the stack: `platform`. */
+    /**
+     * Whose certificate it has: the stack's authority `platform`, or `<namespace>/<name>` of the Secret of a Vault in the cluster. That
+     * one has to come up first, and may have several nodes.
+     */
     authority: z.string().min(1),
+    /** Its seal opens by itself: then the shares are recovery shares, and nobody unseals. */
+    autoUnseal: z.boolean().optional(),
     /** age recipients; none: a local identity is made, and listed as residual. */
     recipients: z.array(z.string()),
     shares: z.int().min(1).max(255),
@@ -52,6 +60,7 @@ export interface InitializationLive {
   readonly recipients: readonly string[];
   /** The identity that opens the shares was made by this stack and lies in its folder. */
   readonly localIdentity: boolean;
+  readonly autoUnseal: boolean;
   readonly shares: number;
   readonly threshold: number;
 }
@@ -80,7 +89,9 @@ export const initializationResource: Resource<InitializationInputs, Initializati
       throw new DayzeroError(
         "VAULT_DATA_MISSING",
         `cannot use vault at ${address}: it is empty, but this stack holds sealed shares of one that was initialized`,
-        { hint: "put data/vault back from a backup, or run `dayzero down` to begin with a new Vault" },
+        {
+          hint: `put ${isInCluster(authority) ? "its volumes" : "data/vault"} back from a backup, or run \`dayzero down\` to begin with a new Vault`,
+        },
       );
     }
     if (shares === undefined) {
@@ -106,6 +117,9 @@ export const initializationResource: Resource<InitializationInputs, Initializati
       ...(desired.threshold === found.threshold
         ? []
         : [`threshold ${desired.threshold} instead of ${found.threshold}`]),
+      ...((desired.autoUnseal ?? false) === found.autoUnseal
+        ? []
+        : [`a seal that ${desired.autoUnseal ? "opens by itself" : "people open"}, instead of the other kind`]),
     ];
     if (differs.length === 0) return changes;
     throw new DayzeroError("VAULT_RESHARE_UNSUPPORTED", `cannot change the shares of vault: ${differs.join(", ")}`, {
@@ -115,8 +129,14 @@ export const initializationResource: Resource<InitializationInputs, Initializati
 
   async apply(_changes, desired, ctx) {
     const layout = new StackLayout(ctx.directory);
-    const client = await vaultConnection(layout, desired);
+    const { autoUnseal = false } = desired;
+    const inCluster = isInCluster(desired.authority);
+    const client = await vaultConnection(layout, desired, () => ctx.kubernetes());
     try {
+      if (inCluster) {
+        ctx.narrate(`waiting for vault at ${desired.address}`);
+        await untilAnswering(client, { withinMs: ANSWERS_WITHIN_MS, autoUnseal, signal: ctx.signal });
+      }
       const made = (await client.health()).initialized ? undefined : await initialize(client, desired, layout, ctx);
       const shares = await readSealedShares(layout);
       if (shares?.state !== "sealed") {
@@ -124,13 +144,24 @@ export const initializationResource: Resource<InitializationInputs, Initializati
           "VAULT_INIT_LOST",
           `vault at ${desired.address} is initialized, and its shares are lost`,
           {
-            hint: "run `dayzero up` again: it empties that Vault, which nobody can open, and begins anew",
+            hint: inCluster
+              ? "nobody can open it and nothing is in it: delete the claims of its volumes and its pods, then run `dayzero up` again"
+              : "run `dayzero up` again: it empties that Vault, which nobody can open, and begins anew",
           },
         );
       }
-      const opened = made ?? (await openShares(shares, await ageIdentities(layout, ctx.memory)));
-      await unsealVault(client, shares, opened);
-      await untilActive(client, { withinMs: ACTIVE_WITHIN_MS, logFile: layout.log("vault"), signal: ctx.signal });
+      if (autoUnseal) {
+        await untilAnswering(client, { withinMs: ACTIVE_WITHIN_MS, autoUnseal, signal: ctx.signal });
+      } else {
+        const opened = made ?? (await openShares(shares, await ageIdentities(layout, ctx.memory)));
+        await unsealVault(client, shares, opened);
+      }
+      await untilActive(client, {
+        withinMs: ACTIVE_WITHIN_MS,
+        logFile: inCluster ? "the log of its pods" : layout.log("vault"),
+        signal: ctx.signal,
+        clustered: inCluster,
+      });
       return live(desired.address, shares, false) as InitializationLive;
     } finally {
       await client.close();
@@ -148,18 +179,21 @@ export const initializationResource: Resource<InitializationInputs, Initializati
   },
 
   ledger(_id, found) {
+    const kind = found.autoUnseal ? "recovery" : "unseal";
     return [
       {
-        what: `${found.shares} unseal share${found.shares === 1 ? "" : "s"} of Vault, sealed to age recipients`,
+        what: `${found.shares} ${kind} share${found.shares === 1 ? "" : "s"} of Vault, sealed to age recipients`,
         where: "vault/shares.age.json",
         expiresAt: null,
         residual: true,
-        reason: "a Vault that restarts has to be unsealed",
+        reason: found.autoUnseal
+          ? "who has lost every login gets in with k of them"
+          : "a Vault that restarts has to be unsealed",
       },
       ...(found.localIdentity
         ? [
             {
-              what: "age identity that opens Vault's unseal shares",
+              what: `age identity that opens Vault's ${kind} shares`,
               where: "vault/identity.txt",
               expiresAt: null,
               residual: true,
@@ -183,11 +217,14 @@ async function initialize(
   await checkRecipients(recipients, "recipients");
   await writeSealedShares(layout, { state: "initializing" });
   ctx.narrate("initializing vault");
-  const answer = await client.write<{ keys_base64: string[]; root_token: string }>("sys/init", {
-    secret_shares: desired.shares,
-    secret_threshold: desired.threshold,
-  });
-  const made = answer.keys_base64.map((share) => new Secret(share));
+  const { autoUnseal = false } = desired;
+  const kind = autoUnseal ? "recovery" : "secret";
+  const answer = await client.write<{
+    keys_base64?: string[];
+    recovery_keys_base64?: string[];
+    root_token: string;
+  }>("sys/init", { [`${kind}_shares`]: desired.shares, [`${kind}_threshold`]: desired.threshold });
+  const made = ((autoUnseal ? answer.recovery_keys_base64 : answer.keys_base64) ?? []).map((key) => new Secret(key));
   const shares = await Promise.all(
     made.map(async (share, index) => {
       const recipient = recipients[index % recipients.length] as string;
@@ -196,21 +233,35 @@ async function initialize(
   );
   // The shares come last: once they are there, so is the token with which the next run goes on.
   await writeInitialRootToken(layout, ctx.memory, new Secret(answer.root_token), recipients);
-  await writeSealedShares(layout, { state: "sealed", threshold: desired.threshold, localIdentity, shares });
+  await writeSealedShares(layout, {
+    state: "sealed",
+    threshold: desired.threshold,
+    localIdentity,
+    ...(autoUnseal ? { recovery: true } : {}),
+    shares,
+  });
   return made;
 }
 
-/** `undefined` when a run that may not wait finds nobody there. */
+function isInCluster(authority: string): boolean {
+  return authority.includes("/");
+}
+
+/** `undefined` when nobody is there: in a run that may not wait, and in a cluster, where `apply` waits for the pods. */
 async function sealState(
   server: { address: string; authority: string },
   layout: StackLayout,
   ctx: Context,
 ): Promise<{ initialized: boolean; sealed: boolean } | undefined> {
   try {
-    const client = await vaultConnection(layout, server);
+    const client = await vaultConnection(layout, server, () => ctx.kubernetes());
     return await client.health().finally(() => client.close());
   } catch (error) {
     if (ctx.dryRun && error instanceof DayzeroError) return undefined;
+    // The answer of a load balancer that has no pod to go to is a VaultError.
+    const isAbsent =
+      error instanceof VaultError || (error instanceof DayzeroError && error.code === "VAULT_UNREACHABLE");
+    if (isInCluster(server.authority) && isAbsent) return undefined;
     throw error;
   }
 }
@@ -223,6 +274,7 @@ function live(address: string, shares: SealedShares | undefined, sealed: boolean
     sealed,
     recipients: [...new Set(shares.shares.map(({ recipient }) => recipient))],
     localIdentity: shares.localIdentity,
+    autoUnseal: shares.recovery === true,
     shares: shares.shares.length,
     threshold: shares.threshold,
   };

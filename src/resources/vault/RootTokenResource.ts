@@ -10,6 +10,8 @@ import { vaultConnection } from "./vaultConnection.ts";
 const inputs = z.strictObject({
   state: z.literal("revoked"),
   address: z.url({ protocol: /^https$/ }),
+  /** Whose certificate it has, as `vaultConnection` takes it. */
+  authority: z.string().min(1).optional(),
   /** JWT auth mount through which the operator logs in from now on. */
   mount: z.string().min(1),
 });
@@ -56,7 +58,8 @@ export const rootTokenResource: Resource<RootTokenInputs, RootTokenLive> = {
       );
     }
     if (root.state === "gone") return { state: "revoked" };
-    const client = await vaultConnection(layout, { address: desired.address, authority: "platform" });
+    const { address, authority = "platform" } = desired;
+    const client = await vaultConnection(layout, { address, authority }, () => ctx.kubernetes());
     try {
       await proveOperator(desired, ctx, client);
       const asRoot = client.withToken(root.token);

@@ -13,6 +13,8 @@ const sealedShares = z.discriminatedUnion("state", [
     threshold: z.int(),
     /** The identity that opens them was made by us and lies beside them. */
     localIdentity: z.boolean(),
+    /** They are recovery shares: that Vault unseals itself. */
+    recovery: z.literal(true).optional(),
     shares: z.array(z.strictObject({ recipient: z.string(), sealed: z.string() })).min(1),
   }),
 ]);

@@ -8,8 +8,24 @@ import type { OidcKeyInputs } from "./OidcKeyResource.ts";
 import type { OidcRoleInputs } from "./OidcRoleResource.ts";
 import type { PolicySource } from "./PolicyResource.ts";
 import type { RootTokenInputs } from "./RootTokenResource.ts";
+import type { ServerCertificateInputs } from "./ServerCertificateResource.ts";
 
 type Args<Inputs> = { [Name in keyof Inputs]: Input<Inputs[Name]> };
+
+/** See `serverCertificateResource`. No input or output of it is a key. */
+export class ServerCertificate extends CustomResource {
+  /** PEM of the authority. */
+  declare readonly ca: Output<string>;
+  /** Another one after each renewal. */
+  declare readonly digest: Output<string>;
+  /** RFC 3339. */
+  declare readonly expiresAt: Output<string>;
+
+  constructor(name: string, args: Args<ServerCertificateInputs>, options?: CustomResourceOptions) {
+    const found = { ca: undefined, digest: undefined, expiresAt: undefined };
+    super("dayzero:vault:ServerCertificate", name, { ...args, ...found }, options);
+  }
+}
 
 /** See `storageResource`. */
 export class Storage extends CustomResource {

@@ -10,8 +10,10 @@ import { vaultConnection } from "./vaultConnection.ts";
 
 export interface OperatorAccess {
   readonly layout: StackLayout;
-  /** `https://127.0.0.1:<ports.vault>` */
+  /** `https://host:port` */
   readonly address: string;
+  /** As `vaultConnection` takes it. */
+  readonly authority: string;
   /** The run's memory: the initial root token while it exists, and `age-identity` where one was supplied. */
   readonly memory: Map<string, Secret>;
   /** The stack's cluster as its administrator, who may ask for a token of the operator's service account. */
@@ -69,7 +71,7 @@ function isGood(session: Session, { memory, now }: OperatorAccess): boolean {
 }
 
 async function open(access: OperatorAccess): Promise<Session> {
-  const client = await vaultConnection(access.layout, { address: access.address, authority: "platform" });
+  const client = await vaultConnection(access.layout, access, () => access.kubernetes());
   try {
     return await logIn(client, access);
   } catch (error) {

@@ -17,6 +17,8 @@ interface SealStatus {
 }
 
 const POLL_MS = 25;
+/** Between looks at a server that does not answer. */
+const ABSENT_MS = 500;
 
 /** The shares that the identities open, in the clear. */
 export async function openShares(shares: Sealed, identities: readonly Secret[]): Promise<Secret[]> {
@@ -47,14 +49,14 @@ export async function unsealVault(client: VaultClient, shares: Sealed, opened: r
 }
 
 /**
- * Resolves once Vault, which is not sealed, serves requests: a raft node has to win its election first. Throws
- * `VAULT_NOT_ACTIVE` after `withinMs`.
+ * Resolves once Vault, which is not sealed, serves requests: a raft node has to win its election first, or, as one of several
+ * (`clustered`), to know who has won it. Throws `VAULT_NOT_ACTIVE` after `withinMs`.
  */
 export async function untilActive(
-  client: Pick<VaultClient, "address" | "health">,
-  options: { withinMs: number; logFile: string; signal: AbortSignal },
+  client: Pick<VaultClient, "address" | "health" | "read">,
+  options: { withinMs: number; logFile: string; signal: AbortSignal; clustered?: boolean },
 ): Promise<void> {
-  const { withinMs, logFile, signal } = options;
+  const { withinMs, logFile, signal, clustered = false } = options;
   const deadline = performance.now() + withinMs;
   for (;;) {
     signal.throwIfAborted();
@@ -64,7 +66,7 @@ export async function untilActive(
         hint: "run `dayzero up` again; if it stays so, look at logs/vault.log",
       });
     }
-    if (!standby) return;
+    if (!standby || (clustered && (await knowsLeader(client)))) return;
     if (performance.now() > deadline) {
       throw new DayzeroError(
         "VAULT_NOT_ACTIVE",
@@ -74,6 +76,41 @@ export async function untilActive(
     }
     await delay(POLL_MS, undefined, { signal });
   }
+}
+
+/**
+ * Resolves once Vault answers, and, when its seal opens by itself, is unsealed or not initialized yet. Pods take their time: to be
+ * placed, to fetch the image. Throws `VAULT_UNREACHABLE` or `VAULT_SEALED` after `withinMs`.
+ */
+export async function untilAnswering(
+  client: Pick<VaultClient, "address" | "health">,
+  options: { withinMs: number; autoUnseal: boolean; signal: AbortSignal },
+): Promise<void> {
+  const { withinMs, autoUnseal, signal } = options;
+  const deadline = performance.now() + withinMs;
+  for (;;) {
+    signal.throwIfAborted();
+    const health = await client.health().catch((cause: unknown) => {
+      if (performance.now() <= deadline) return undefined;
+      throw new DayzeroError("VAULT_UNREACHABLE", `vault at ${client.address} did not answer in ${withinMs / 1000} s`, {
+        cause,
+        hint: "see whether its pods run (kubectl describe pod), and whether that address leads to the Service openbao-operator",
+      });
+    });
+    if (health !== undefined && !(autoUnseal && health.initialized && health.sealed)) return;
+    if (health !== undefined && performance.now() > deadline) {
+      throw new DayzeroError("VAULT_SEALED", `vault at ${client.address} does not unseal itself`, {
+        hint: "see in the logs of its pods why it cannot use its seal: network, identity, or the key",
+      });
+    }
+    await delay(health === undefined ? ABSENT_MS : POLL_MS, undefined, { signal });
+  }
+}
+
+/** Source: https://openbao.org/api-docs/system/leader/ */
+async function knowsLeader(client: Pick<VaultClient, "read">): Promise<boolean> {
+  const leader = await client.read<{ leader_address?: string }>("sys/leader");
+  return (leader?.leader_address ?? "") !== "";
 }
 
 async function give(client: VaultClient, share: Secret): Promise<SealStatus> {

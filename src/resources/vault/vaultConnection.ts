@@ -1,19 +1,45 @@
 import { readFile } from "node:fs/promises";
+import type { KubernetesClient } from "../../clients/KubernetesClient.ts";
 import { VaultClient } from "../../clients/VaultClient.ts";
 import { DayzeroError } from "../../config/DayzeroError.ts";
 import type { StackLayout } from "../../machine/StackLayout.ts";
 
-/** A client without a token; the authority is one of the stack's own (`platform`). */
+/**
+ * A client without a token.
+ *
+ * The authority is one of the stack's own (`platform`), or `<namespace>/<name>` of a Secret of the stack's cluster whose `ca.crt` it is.
+ */
 export async function vaultConnection(
   layout: StackLayout,
   server: { address: string; authority: string },
+  kubernetes?: () => Promise<KubernetesClient>,
 ): Promise<VaultClient> {
-  const path = layout.pki(server.authority, "ca.crt");
+  const { address, authority } = server;
+  const [namespace = "", name] = authority.split("/");
+  if (name !== undefined && kubernetes !== undefined) {
+    return new VaultClient({ address, ca: await authorityOfSecret(await kubernetes(), { namespace, name }) });
+  }
+  const path = layout.pki(authority, "ca.crt");
   const ca = await readFile(path, "utf8").catch((cause: unknown) => {
-    throw new DayzeroError("VAULT_AUTHORITY_MISSING", `cannot read the CA certificate of vault from ${path}`, {
-      cause,
-      hint: "run `dayzero up`, which makes it",
-    });
+    throw missing(path, { cause });
   });
-  return new VaultClient({ address: server.address, ca });
+  return new VaultClient({ address, ca });
+}
+
+/** Only the certificate is taken out; the key beside it is left where it is. */
+async function authorityOfSecret(
+  kubernetes: KubernetesClient,
+  at: { namespace: string; name: string },
+): Promise<string> {
+  const secret = await kubernetes.get<{ data?: Record<string, string> }>({ apiVersion: "v1", kind: "Secret", ...at });
+  const encoded = secret?.data?.["ca.crt"];
+  if (encoded === undefined) throw missing(`ca.crt of Secret ${at.namespace}/${at.name}`);
+  return Buffer.from(encoded, "base64").toString("utf8");
+}
+
+function missing(place: string, options: { cause?: unknown } = {}): DayzeroError {
+  return new DayzeroError("VAULT_AUTHORITY_MISSING", `cannot read the CA certificate of vault from ${place}`, {
+    ...options,
+    hint: "run `dayzero up`, which makes it",
+  });
 }

@@ -2,7 +2,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import type { KubernetesClient, KubernetesManifest } from "../../../src/clients/KubernetesClient.ts";
-import { definitionsResource } from "../../../src/resources/cluster/DefinitionsResource.ts";
+import { type DefinitionsInputs, definitionsResource } from "../../../src/resources/cluster/DefinitionsResource.ts";
 import type { Change, Context } from "../../../src/resources/Resource.ts";
 import { type ApiServer, startApiServer } from "../../support/apiserver.ts";
 
@@ -21,7 +21,7 @@ beforeAll(async () => {
     dryRun: false,
     signal: new AbortController().signal,
     now: () => new Date(),
-    tool: () => [],
+    tool: (name) => [name === "crds" ? server.directory : ""],
     narrate: () => undefined,
     kubernetes: async () => client,
     vault: () => Promise.reject(new Error("there is none in this test")),
@@ -34,7 +34,7 @@ afterAll(async () => {
   await server?.stop();
 });
 
-/** The file of a definition. */
+/** The file of a definition, by its name in the folder of the tool. */
 async function definition(plural: string, description = "made by a test"): Promise<string> {
   const kind = plural.toUpperCase();
   const schema = { openAPIV3Schema: { type: "object", description } };
@@ -48,8 +48,8 @@ async function definition(plural: string, description = "made by a test"): Promi
       versions: [{ name: "v1", served: true, storage: true, schema }],
     },
   };
-  const file = join(server.directory, `${plural}.yaml`);
-  await writeFile(file, JSON.stringify(manifest));
+  const file = `${plural}.yaml`;
+  await writeFile(join(server.directory, file), JSON.stringify(manifest));
   return file;
 }
 
@@ -57,15 +57,16 @@ function get(plural: string): Promise<KubernetesManifest | undefined> {
   return client.get({ ...KIND, name: `${plural}.test.dayzero.dev` });
 }
 
-async function plan(name: string, files: string[]): Promise<Change[]> {
-  return definitionsResource.plan(await definitionsResource.read(name, ctx, { name, files }), { name, files });
+async function plan(desired: DefinitionsInputs): Promise<Change[]> {
+  return definitionsResource.plan(await definitionsResource.read(desired.name, ctx, desired), desired);
 }
 
 /** What a run does; then nothing is left to do. */
 async function up(name: string, files: string[]): Promise<string[]> {
-  const changes = await plan(name, files);
-  if (changes.length > 0) await definitionsResource.apply(changes, { name, files }, ctx);
-  expect(await plan(name, files)).toEqual([]);
+  const desired = definitionsResource.inputs.parse({ name, tool: "crds", files });
+  const changes = await plan(desired);
+  if (changes.length > 0) await definitionsResource.apply(changes, desired, ctx);
+  expect(await plan(desired)).toEqual([]);
   return changes.map(({ action }) => action);
 }
 
@@ -113,7 +114,7 @@ test("definitionsResource, removed, is gone", async () => {
 
 test("definitionsResource refuses a definition that the stack did not make", async () => {
   const file = await definition("theirs");
-  await client.create(JSON.parse(await readFile(file, "utf8")) as KubernetesManifest);
+  await client.create(JSON.parse(await readFile(join(server.directory, file), "utf8")) as KubernetesManifest);
   await expect(up("own", [file])).rejects.toMatchObject({
     code: "OBJECT_NOT_OWN",
     message: expect.stringContaining("theirs.test.dayzero.dev"),

@@ -81,8 +81,9 @@ export class Platform {
     this.#close = options.close;
   }
 
-  static async create(tools: Readonly<Record<string, string>>): Promise<Platform> {
-    const layout = new StackLayout(await realpath(await mkdtemp(join(tmpdir(), "dz-git-"))));
+  /** In a new folder, or in this one, which has to be absolute and without links. */
+  static async create(tools: Readonly<Record<string, string>>, directory?: string): Promise<Platform> {
+    const layout = new StackLayout(directory ?? (await realpath(await mkdtemp(join(tmpdir(), "dz-git-")))));
     const { signal } = new AbortController();
     const { context, close } = createContext({
       stack: "test",
@@ -98,7 +99,7 @@ export class Platform {
         stack: "test",
         project: "dayzero",
         program: PROGRAM,
-        config: { "dayzero:applicationDefinition": join(tools["argocd-crds"] ?? "", "application-crd.yaml") },
+        config: {},
         dryRun: false,
         context,
         handlers: loadResource,
@@ -124,7 +125,8 @@ export class Platform {
         vaultAddress: await serverUrl(layout, "vault"),
         mount: jwtMountName(generation),
         oidcRole: oidcRoleName("fleet"),
-        ca,
+        vaultCa: ca,
+        gitCa: ca,
       });
       return new Platform({ context, kubernetes, clusterCa, credential, close });
     } catch (error) {

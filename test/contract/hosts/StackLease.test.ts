@@ -2,8 +2,10 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import type { KubernetesClient, KubernetesManifest } from "../../../src/clients/KubernetesClient.ts";
-import { StackLease } from "../../../src/hosts/converge/StackLease.ts";
+import { leased } from "../../../src/hosts/LeasedCluster.ts";
+import { StackLease } from "../../../src/hosts/StackLease.ts";
 import { type ApiServer, startApiServer } from "../../support/apiserver.ts";
+import { localContext } from "../../support/localContext.ts";
 import { waitFor } from "../../support/waitFor.ts";
 
 let server: ApiServer;
@@ -126,4 +128,37 @@ test("StackLease.acquire() lets one of two that start at once go first", async (
   const outcomes = await Promise.allSettled([a.lease, b.lease]);
   expect(outcomes.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
   for (const outcome of outcomes) if (outcome.status === "fulfilled") await outcome.value.release();
+});
+
+test("leased() takes the Lease with the first use of the cluster, once for every client of that server", async () => {
+  const context = { ...localContext(server.directory), stack: "leased", kubernetes: async () => client };
+  const other = server.client();
+  const cluster = leased(context, { onLost: () => undefined });
+  cluster.assertHeld();
+  await expect(read("leased")).rejects.toThrow("no lease");
+  expect(await Promise.all([cluster.context.kubernetes(), cluster.context.kubernetes()])).toEqual([client, client]);
+  await cluster.hold(other);
+  expect((await read("leased")).spec).toMatchObject({
+    holderIdentity: expect.stringContaining(`/${process.pid}/`),
+    leaseTransitions: 0,
+  });
+  await cluster.release();
+  await other.close();
+  expect((await read("leased")).spec.holderIdentity).toBe("");
+});
+
+test("leased() takes none for a dry run, and tries again after a cluster that did not answer", async () => {
+  const context = { ...localContext(server.directory), stack: "unleased", kubernetes: async () => client };
+  const dry = leased({ ...context, dryRun: true }, { onLost: () => undefined });
+  expect(await dry.context.kubernetes()).toBe(client);
+  await expect(read("unleased")).rejects.toThrow("no lease");
+
+  const get = (): Promise<never> => Promise.reject(new Error("nothing listens"));
+  const clients = [{ server: client.server, get } as unknown as KubernetesClient, client];
+  const kubernetes = async (): Promise<KubernetesClient> => clients.shift() as KubernetesClient;
+  const later = leased({ ...context, kubernetes }, { onLost: () => undefined });
+  await expect(later.context.kubernetes()).rejects.toThrow("nothing listens");
+  expect(await later.context.kubernetes()).toBe(client);
+  expect((await read("unleased")).spec.holderIdentity).not.toBe("");
+  await later.release();
 });

@@ -1,9 +1,11 @@
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { loadKubeconfig } from "../../../src/clients/Kubeconfig.ts";
 import type { KubernetesClient, KubernetesManifest } from "../../../src/clients/KubernetesClient.ts";
 import type { ConvergeEvent } from "../../../src/hosts/converge/ConvergeEvent.ts";
 import { type ConvergeResult, converge } from "../../../src/hosts/converge/converge.ts";
+import { loadResource } from "../../../src/resources/registry.ts";
 import { type ApiServer, startApiServer } from "../../support/apiserver.ts";
 import type { ObjectSpec } from "../../support/programs/objects.ts";
 import { waitFor } from "../../support/waitFor.ts";
@@ -27,7 +29,6 @@ function run(
   options: { dryRun?: boolean; kubeconfig?: string; onEvent?: (event: ConvergeEvent) => void } = {},
 ): Promise<ConvergeResult> {
   const dryRun = options.dryRun ?? false;
-  const absent = (): Promise<never> => Promise.reject(new Error("there is none in this test"));
   const { signal } = new AbortController();
   return converge({
     stack,
@@ -46,18 +47,23 @@ function run(
       now: () => new Date(),
       tool: () => [],
       narrate: () => undefined,
-      kubernetes: absent,
-      vault: absent,
+      kubernetes: () => cluster(options.kubeconfig),
+      vault: () => Promise.reject(new Error("there is none in this test")),
       memory: new Map(),
     },
-    handlers: async () => undefined,
-    types: [],
+    handlers: loadResource,
+    types: ["dayzero:kubernetes:Object"],
     onEvent: options.onEvent ?? (() => undefined),
     node: process.execPath,
     environment: { PATH: process.env.PATH ?? "" },
     signal,
     compileCache: join(tmpdir(), `dayzero-test-compiled-${process.getuid?.()}`),
   });
+}
+
+/** The stack's own cluster; another one for its own kubeconfig. */
+async function cluster(kubeconfig = server.kubeconfig): Promise<KubernetesClient> {
+  return kubeconfig === server.kubeconfig ? client : loadKubeconfig(kubeconfig, { environment: {} });
 }
 
 function actions(result: ConvergeResult): string[] {
@@ -101,10 +107,12 @@ test("converge() plans by the server's dry run, then updates what the plan said"
 test("converge() plans everything as new where no cluster answers", async () => {
   for (const kubeconfig of [join(server.directory, "missing"), server.kubeconfig]) {
     const gone = kubeconfig === server.kubeconfig ? { kubeconfig: await unreachable() } : { kubeconfig };
-    expect(actions(await run("nowhere", [configMap("x", {})], { dryRun: true, ...gone }))).toEqual(["create x"]);
+    for (const object of [configMap("x", {}), configMap("x", {}, { provider: "theirs" })]) {
+      expect(actions(await run("nowhere", [object], { dryRun: true, ...gone }))).toEqual(["create x"]);
+    }
   }
   await expect(
-    run("nowhere", [configMap("x", {})], { kubeconfig: join(server.directory, "missing") }),
+    run("nowhere", [configMap("x", {}, { provider: "theirs" })], { kubeconfig: join(server.directory, "missing") }),
   ).rejects.toMatchObject({
     code: "KUBECONFIG_MISSING",
   });
@@ -166,16 +174,40 @@ test("converge() releases a dropped namespace with what is in it, and takes it b
   expect(actions(await run("releases", [adopting]))).toEqual(["update alpha"]);
 });
 
-test("converge() takes two providers of one cluster as one", async () => {
-  const objects = [configMap("by-one", {}), configMap("by-other", {}, { provider: "other" })];
-  expect(actions(await run("providers", objects))).toEqual(["create by-one", "create by-other"]);
-  expect(actions(await run("providers", objects))).toEqual(["same by-one", "same by-other"]);
+test("converge() takes objects of its own, and those of each provider of the same cluster, as of one", async () => {
+  const by = (provider: string): ObjectSpec => configMap(`by-${provider}`, {}, { provider });
+  const objects = [configMap("by-stack", {}), by("one"), by("other")];
+  expect(actions(await run("providers", objects))).toEqual(["create by-one", "create by-other", "create by-stack"]);
+  expect(actions(await run("providers", objects))).toEqual(["same by-one", "same by-other", "same by-stack"]);
   expect(actions(await run("providers", objects.slice(1)))).toEqual([
-    "delete core/ConfigMap/default/by-one",
+    "delete core/ConfigMap/default/by-stack",
+    "same by-one",
     "same by-other",
+  ]);
+  expect(actions(await run("providers", objects.slice(0, 1)))).toEqual([
+    "create by-stack",
+    "delete core/ConfigMap/default/by-one",
+    "delete core/ConfigMap/default/by-other",
   ]);
   const twice = [configMap("twice", {}), { ...configMap("twice", {}, { provider: "other" }), name: "again" }];
   await expect(run("providers", twice)).rejects.toMatchObject({ code: "IDENTITY_DUPLICATE" });
+});
+
+test("converge() hands an object over from a provider to the stack itself, without a change", async () => {
+  await run("handover", [configMap("handed", {}, { provider: "theirs" })]);
+  expect(actions(await run("handover", [configMap("handed", {})]))).toEqual(["same handed"]);
+});
+
+test("converge() marks a protected object of a provider, and takes the mark back", async () => {
+  const annotations = async (): Promise<unknown> =>
+    ((await get("ConfigMap", "guarded")) as KubernetesManifest | undefined)?.metadata.annotations;
+  const guarded = configMap("guarded", {}, { provider: "theirs" });
+  await run("guards", [{ ...guarded, protect: true }]);
+  expect(await annotations()).toEqual({ "dayzero.dev/protect": "true" });
+  await expect(run("guards", [])).rejects.toMatchObject({ code: "RESOURCE_PROTECTED" });
+  expect(actions(await run("guards", [guarded]))).toEqual(["update guarded"]);
+  expect(await annotations()).toBeUndefined();
+  expect(actions(await run("guards", []))).toEqual(["delete core/ConfigMap/default/guarded"]);
 });
 
 test("converge() keeps an inventory of names only, and makes a lost one again", async () => {

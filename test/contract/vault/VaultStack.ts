@@ -82,6 +82,7 @@ export class VaultStack {
         operatorVaultClient({
           layout: this.layout,
           address: this.address,
+          authority: "platform",
           memory: this.memory,
           kubernetes: async () => this.issuer.kubernetes,
           now: () => new Date(),

@@ -1,4 +1,3 @@
-import { Config } from "@pulumi/pulumi/config.js";
 import { Cluster } from "../../../src/components/Cluster.ts";
 import { ClusterTrust } from "../../../src/components/ClusterTrust.ts";
 import { GitAccess } from "../../../src/components/GitAccess.ts";
@@ -7,7 +6,6 @@ import { Definitions } from "../../../src/resources/cluster/index.ts";
 import { KubernetesObject } from "../../../src/resources/kubernetes/index.ts";
 
 // A stack without Argo CD, whose part the test plays; of that only the Application's definition is there.
-const config = new Config("dayzero");
 const repository = "fleet";
 const namespace = "argocd";
 
@@ -21,11 +19,11 @@ const trust = new ClusterTrust(
 const home = new KubernetesObject(
   "namespace",
   { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } },
-  { provider: cluster.provider, dependsOn: cluster.ready },
+  { deletedWith: cluster.data, dependsOn: cluster.ready },
 );
 const definitions = new Definitions(
   "definitions",
-  { name: "argocd", files: [config.require("applicationDefinition")] },
+  { name: "argocd", tool: "argocd-crds", files: ["application-crd.yaml"] },
   { dependsOn: cluster.ready },
 );
 new GitAccess("git", {

@@ -2,4 +2,4 @@ import { Box } from "./Box.ts";
 
 const first = new Box("first", { size: 1 });
 
-new Box("related", { size: 1 }, { deletedWith: first, replaceWith: [first], envVarMappings: { A: "B" } });
+new Box("related", { size: 1 }, { replaceWith: [first], envVarMappings: { A: "B" } });

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { loadStack, locateStack } from "../../../src/cli/loadStack.ts";
 import type { Run } from "../../../src/cli/Run.ts";
-import { recallChoice, rememberChoice, stackMemoryFile } from "../../../src/cli/StackMemory.ts";
+import { recallStack, rememberStack, stackMemoryFile } from "../../../src/cli/StackMemory.ts";
 
 let directory: string;
 let run: Run;
@@ -13,16 +13,18 @@ const options = { state: "state" };
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), "dayzero-stack-"));
   await mkdir(join(directory, "stacks"));
+  await writeFile(join(directory, "Pulumi.yaml"), "name: mine\nruntime: nodejs\nstackConfigDir: stacks\n");
   run = {
-    environment: {},
+    environment: { HOME: "/home/me" },
     workingDirectory: directory,
     program: ["node", "dayzero.js"],
-    projectDirectory: directory,
+    packageDirectory: directory,
     columns: undefined,
     narrator: { tell: () => undefined, close: () => undefined },
     paint: (_style, text) => text,
     signal: new AbortController().signal,
     confirm: undefined,
+    askSecret: undefined,
   };
 });
 afterEach(() => rm(directory, { recursive: true, force: true }));
@@ -35,7 +37,7 @@ describe("loadStack()", () => {
     );
     expect((await loadStack(run, "local", options)).spec.repository.source).toBe("/from-file");
     const { layout, choice } = await loadStack(run, "local", { ...options, repo: "mine", branch: "next" });
-    await rememberChoice(layout, choice);
+    await rememberStack(layout, choice);
     expect((await loadStack(run, "local", options)).spec.repository).toMatchObject({
       source: join(directory, "mine"),
       branch: "next",
@@ -43,8 +45,8 @@ describe("loadStack()", () => {
   });
 
   test("forgets branch and path when another repository is named", async () => {
-    const layout = locateStack(run, "local", options);
-    await rememberChoice(layout, { source: "/one", branch: "next", path: "deploy" });
+    const { layout } = await locateStack(run, "local", options);
+    await rememberStack(layout, { source: "/one", branch: "next", path: "deploy" });
     const { spec } = await loadStack(run, "local", { ...options, repo: "/two" });
     expect(spec.repository).toEqual({ name: "two", source: "/two", path: "." });
   });
@@ -59,20 +61,51 @@ describe("loadStack()", () => {
     await expect(failure).rejects.not.toThrow(/HUSH/);
   });
 
+  test("refuses to go on with another program than the one that made the stack", async () => {
+    const { layout } = await locateStack(run, "local", options);
+    await rememberStack(layout, { program: "existing" });
+    await expect(loadStack(run, "local", options)).rejects.toMatchObject({ code: "STACK_PROGRAM_CHANGED" });
+  });
+
   test("writes nothing", async () => {
     await loadStack(run, "local", { ...options, repo: "/mine" });
-    expect(await readdir(directory)).toEqual(["stacks"]);
+    expect(await readdir(directory)).toEqual(["Pulumi.yaml", "stacks"]);
   });
 });
 
-describe("recallChoice()", () => {
-  test("refuses a file that is not what rememberChoice() wrote", async () => {
-    const layout = locateStack(run, "local", options);
-    await rememberChoice(layout, { source: "/mine" });
+describe("locateStack()", () => {
+  const write = (text: string) => writeFile(join(directory, "stacks", "Pulumi.prod.yaml"), text);
+
+  test("finds the state where --state says, else where the file says, else beside Pulumi.yaml", async () => {
+    const inner = join(directory, "stacks");
+    const there = { ...run, workingDirectory: inner };
+    await write("config:\n  dayzero:state: ~/kept\n");
+    const stateOf = async (options: { state?: string }, stack = "prod") =>
+      (await locateStack(there, stack, options)).layout.directory;
+    expect(await stateOf({ state: "mine" })).toBe(join(inner, "mine", "prod"));
+    expect(await stateOf({})).toBe("/home/me/kept/prod");
+    expect(await stateOf({}, "other")).toBe(join(directory, ".dayzero", "other"));
+  });
+
+  test("knows the program by what made the stack, though its file is broken by now", async () => {
+    await write("config:\n  dayzero:program: existing\n  dayzero:typo: 1\n");
+    expect((await locateStack(run, "prod", options)).program).toBe("existing");
+    const { layout } = await locateStack(run, "prod", options);
+    await rememberStack(layout, { program: "local" });
+    expect((await locateStack(run, "prod", options)).program).toBe("local");
+  });
+});
+
+describe("recallStack()", () => {
+  test("refuses a file that is not what rememberStack() wrote", async () => {
+    const { layout } = await locateStack(run, "local", options);
+    await rememberStack(layout, { source: "/mine" });
+    // What was written before there was more than one program was local.
+    expect(await recallStack(layout)).toEqual({ program: "local", source: "/mine" });
     expect((await stat(stackMemoryFile(layout))).mode & 0o777).toBe(0o600);
     for (const text of ["", "[]", '{"source":7}', '{"extra":1}']) {
       await writeFile(stackMemoryFile(layout), text);
-      await expect(recallChoice(layout), text).rejects.toMatchObject({ code: "STACK_FILE_UNREADABLE" });
+      await expect(recallStack(layout), text).rejects.toMatchObject({ code: "STACK_FILE_UNREADABLE" });
     }
   });
 });

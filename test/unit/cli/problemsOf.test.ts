@@ -23,7 +23,13 @@ describe("problemsOf()", () => {
   const [credential] = healthy.credentials;
 
   test("finds nothing wrong with a healthy stack", () => {
-    expect(problemsOf(healthy, now)).toEqual([]);
+    expect(problemsOf(healthy, { program: "local", now })).toEqual([]);
+  });
+
+  test("misses no process of a stack on a cluster that was there, and names no log of this machine", () => {
+    const change = { processes: [], credentials: [{ ...credential, expiresAt: "2025-12-31T23:59:00Z" } as never] };
+    expect(problemsOf({ ...healthy, processes: [] }, { program: "existing", now })).toEqual([]);
+    expect(problemsOf({ ...healthy, ...change }, { program: "existing", now }).join()).not.toContain("logs/");
   });
 
   test.each<[string, Partial<Survey>, RegExp]>([
@@ -55,6 +61,6 @@ describe("problemsOf()", () => {
       /repo-fleet expired/,
     ],
   ])("has one line for %s", (_what, change, line) => {
-    expect(problemsOf({ ...healthy, ...change }, now)).toEqual([expect.stringMatching(line)]);
+    expect(problemsOf({ ...healthy, ...change }, { program: "local", now })).toEqual([expect.stringMatching(line)]);
   });
 });

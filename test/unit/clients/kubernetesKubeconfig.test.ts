@@ -85,3 +85,33 @@ test("loadKubeconfig() refuses a server that is not verified, and names a missin
     expect.objectContaining({ code: "KUBECONFIG_MISSING" }),
   );
 });
+
+test("loadKubeconfig() takes the context that is asked for, and names those that there are", async () => {
+  const both = JSON.parse(config({ token: "one" })) as { contexts: object[]; users: object[] };
+  both.contexts.push({ name: "other", context: { cluster: "c", user: "v" } });
+  both.users.push({ name: "v", user: { token: "two" } });
+  const client = loadKubeconfig(JSON.stringify(both), { context: "other" });
+  await client.request("GET", "/").finally(() => client.close());
+  expect(authorizations).toEqual(["Bearer two"]);
+  expect(() => loadKubeconfig(JSON.stringify(both), { context: "prod" })).toThrow(
+    'no context "prod" (known: c, other)',
+  );
+  const { "current-context": _, ...none } = both as unknown as Record<string, unknown>;
+  expect(() => loadKubeconfig(JSON.stringify(none))).toThrow("it has no current context");
+});
+
+test("loadKubeconfig() tells an exec of the older version about the cluster where it wants to know", async () => {
+  const script = `
+    const { apiVersion, spec } = JSON.parse(process.env.KUBERNETES_EXEC_INFO);
+    console.log(JSON.stringify({ apiVersion, status: { token: apiVersion + " " + spec.cluster.server } }));
+  `;
+  const apiVersion = "client.authentication.k8s.io/v1beta1";
+  await ask(
+    config({ exec: { apiVersion, command: process.execPath, args: ["-e", script], provideClusterInfo: true } }),
+  );
+  expect(authorizations).toEqual([expect.stringMatching(`^Bearer ${apiVersion} http://127.0.0.1:`)]);
+});
+
+test("loadKubeconfig() refuses to act as the person where the kubeconfig says to act as another", () => {
+  expect(() => loadKubeconfig(config({ token: "t", as: "auditor" }))).toThrow("impersonation is not supported");
+});

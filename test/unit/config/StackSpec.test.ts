@@ -1,19 +1,17 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { DayzeroError } from "../../../src/config/DayzeroError.ts";
-import { parseStackSpec, type StackSources, type StackSpec, toPulumiConfig } from "../../../src/config/StackSpec.ts";
+import { parseStackSpec, type StackSources, toPulumiConfig } from "../../../src/config/parseStackSpec.ts";
+import type { LocalSpec } from "../../../src/config/StackSpec.ts";
 
 const RECIPIENTS = ["q", "p", "z"].map((letter) => `age1${letter.repeat(58)}`);
 
-function parse(config: unknown, more: Partial<StackSources> = {}): StackSpec {
-  return parseStackSpec({
-    stack: "local",
-    file: { config },
-    fileDirectory: "/project",
-    flags: {},
-    workingDirectory: "/here",
-    ...more,
-  });
+const PLACE = { fileDirectory: "/project", flags: {}, workingDirectory: "/here", home: "/home/me" };
+
+function parse(config: unknown, more: Partial<StackSources> = {}): LocalSpec {
+  const spec = parseStackSpec({ stack: "local", file: { config }, ...PLACE, ...more });
+  if (spec.program !== "local") throw new Error("not a local stack");
+  return spec;
 }
 
 function failure(act: () => unknown): DayzeroError {
@@ -28,7 +26,7 @@ function failure(act: () => unknown): DayzeroError {
 
 describe("parseStackSpec()", () => {
   test("gives every setting a default when there is no file", () => {
-    const spec = parseStackSpec({ stack: "second", fileDirectory: "/project", flags: {}, workingDirectory: "/here" });
+    const spec = parseStackSpec({ stack: "second", ...PLACE });
     expect(spec).toMatchObject({
       stack: "second",
       program: "local",
@@ -169,7 +167,7 @@ describe("parseStackSpec()", () => {
     fc.assert(
       fc.property(file, flags, fc.oneof(fc.constant("local"), fc.string()), (file, flags, stack) => {
         try {
-          toPulumiConfig(parseStackSpec({ stack, file, flags, fileDirectory: "/project", workingDirectory: "/here" }));
+          toPulumiConfig(parseStackSpec({ ...PLACE, stack, file, flags }));
         } catch (error) {
           expect(error).toBeInstanceOf(DayzeroError);
           expect(error).toMatchObject({ code: "STACK_INVALID" });

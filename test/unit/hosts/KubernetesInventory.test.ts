@@ -6,7 +6,7 @@ test("KubernetesInventory.add() resolves for nobody before what it enters is wri
   const wrote = Promise.withResolvers<void>();
   const writing = Promise.withResolvers<void>();
   const client = {
-    get: async () => undefined,
+    get: async ({ kind }: { kind: string }) => (kind === "Namespace" ? {} : undefined),
     create: () => {
       writing.resolve();
       return wrote.promise;

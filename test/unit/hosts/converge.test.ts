@@ -303,7 +303,7 @@ test.each([
 test("converge() refuses options that tie a resource to another one", async () => {
   await expect(run({ program: "related" })).rejects.toMatchObject({
     code: "OPTION_UNSUPPORTED",
-    message: expect.stringMatching(/Box "related": it uses "deletedWith", "replaceWith", "envVarMappings", which/),
+    message: expect.stringMatching(/Box "related": it uses "replaceWith", "envVarMappings", which/),
   });
 });
 
@@ -321,7 +321,7 @@ test("converge() refuses two resources with one identity", async () => {
 });
 
 test("PULUMI_OPTIONS names no option as refused that these tests do not try", () => {
-  const tried = [...Object.keys(REFUSED), "hooks", "transforms", "deletedWith", "replaceWith", "envVarMappings"];
+  const tried = [...Object.keys(REFUSED), "hooks", "transforms", "replaceWith", "envVarMappings"];
   // What the SDK in this process has no class for: asked of the table itself.
   const untried = ["stateMigrations", "remote component", "parameterized package"];
   const refused = Object.entries(PULUMI_OPTIONS).flatMap(([option, how]) => (how === "honoured" ? [] : [option]));

@@ -32,11 +32,10 @@ beforeAll(async () => {
     "dayzero",
     "local",
   );
-  const [{ GitOpsController }, { GitOpsSource }, { Authority }, { KubernetesProvider }] = await Promise.all([
+  const [{ GitOpsController }, { GitOpsSource }, { Authority, DataFolder }] = await Promise.all([
     import("../../../src/components/GitOpsController.ts"),
     import("../../../src/components/GitOpsSource.ts"),
     import("../../../src/resources/local/index.ts"),
-    import("../../../src/resources/kubernetes/index.ts"),
   ]);
   const cluster = {
     ports: output(ports),
@@ -46,26 +45,23 @@ beforeAll(async () => {
     directory: output("/state"),
     generation: output("0a1b2c3d"),
     platform: new Authority("platform", { name: "platform", leaves: [] }),
-    provider: new KubernetesProvider("kubernetes", { kubeconfig: "{}" }),
+    data: new DataFolder("etcd-data", { path: "data/etcd" }),
     ready: [],
   } as unknown as Cluster;
-  const controller = new GitOpsController("controller", { cluster, definitions: ["/crds/application-crd.yaml"] });
-  const source = new GitOpsSource("source", {
-    cluster,
-    controller,
-    access: {
-      repository: "fleet",
-      url: "https://127.0.0.1:7005/fleet.git",
-      branch: "main",
-      path: ".",
-      revision: "0123abcd",
-      kinds: [
-        { group: "apps", version: "v1", kind: "Deployment", namespace: "staging" },
-        { group: "", version: "v1", kind: "ConfigMap" },
-      ],
-      secretName: "repo-fleet",
-    },
-  });
+  const controller = new GitOpsController("controller", { cluster });
+  const access = {
+    repository: "fleet",
+    url: "https://127.0.0.1:7005/fleet.git",
+    branch: "main",
+    path: ".",
+    revision: "0123abcd",
+    kinds: [
+      { group: "apps", version: "v1", kind: "Deployment", namespace: "staging" },
+      { group: "", version: "v1", kind: "ConfigMap" },
+    ],
+    secretName: "repo-fleet",
+  };
+  const source = new GitOpsSource("source", { controller, access }, { deletedWith: cluster.data });
   await value(source.revision);
 });
 

@@ -18,6 +18,7 @@ const live: InitializationLive = {
   sealed: false,
   recipients: ["age1local"],
   localIdentity: true,
+  autoUnseal: false,
   shares: 1,
   threshold: 1,
 };
@@ -51,6 +52,13 @@ test("initializationResource.plan() refuses other recipients, shares and thresho
   expect(() => initializationResource.plan(live, other)).toThrow(
     "cannot change the shares of vault: recipients age1a, age1b instead of a local identity, 3 shares instead of 1, threshold 2 instead of 1",
   );
+});
+
+test("initializationResource.plan() refuses another kind of seal than Vault was initialized with", () => {
+  expect(() => initializationResource.plan(live, { ...desired, autoUnseal: true })).toThrow(
+    "a seal that opens by itself, instead of the other kind",
+  );
+  expect(initializationResource.plan({ ...live, autoUnseal: true }, { ...desired, autoUnseal: true })).toEqual([]);
 });
 
 test("initializationResource.ledger() names the local identity as residual, and only where there is one", () => {

@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
-import type { KubernetesClient, KubernetesManifest } from "../../clients/KubernetesClient.ts";
-import { KubernetesError } from "../../clients/KubernetesError.ts";
-import { DayzeroError } from "../../config/DayzeroError.ts";
-import { machineIdentity, processStartTime } from "../../machine/processIdentity.ts";
-import { DAYZERO_NAMESPACE, STACK_LABEL } from "../../manifests/marks.ts";
+import type { KubernetesClient, KubernetesManifest } from "../clients/KubernetesClient.ts";
+import { KubernetesError } from "../clients/KubernetesError.ts";
+import { DayzeroError } from "../config/DayzeroError.ts";
+import { machineIdentity, processStartTime } from "../machine/processIdentity.ts";
+import { DAYZERO_NAMESPACE, STACK_LABEL } from "../manifests/marks.ts";
+import { ensureDayzeroNamespace } from "../resources/kubernetes/ensureDayzeroNamespace.ts";
 
 interface Lease extends KubernetesManifest {
   readonly spec: {
@@ -60,7 +61,7 @@ export class StackLease {
 
   /** Waits for the lease and holds it, renewing in the background. Rejects with STACK_BUSY, or the signal's reason. */
   static async acquire(options: StackLeaseOptions): Promise<StackLease> {
-    await ensureNamespace(options.client, options.stack);
+    await ensureDayzeroNamespace(options.client, options.stack);
     const here = await machineName();
     const identity = `${here}/${process.pid}/${(await processStartTime(process.pid)) ?? ""}`;
     const patience = performance.now() + (options.patienceMs ?? 2 * DURATION_MS);
@@ -69,7 +70,7 @@ export class StackLease {
     for (;;) {
       options.signal.throwIfAborted();
       const sentAt = performance.now();
-      const live = await options.client.get<Lease>(reference(options.stack));
+      const live = await options.client.get<Lease>(stackLeaseReference(options.stack));
       if (live === undefined || (await isFree(live, here))) {
         const lease = await write(options, identity, live);
         if (lease !== undefined) return new StackLease(options, identity, lease, sentAt);
@@ -135,7 +136,7 @@ export class StackLease {
 
   /** After a conflict: the write of ours whose answer got lost is no loss. */
   async #adoptOwn(sentAt: number): Promise<void> {
-    const live = await this.#options.client.get<Lease>(reference(this.#options.stack)).catch(() => undefined);
+    const live = await this.#options.client.get<Lease>(stackLeaseReference(this.#options.stack)).catch(() => undefined);
     if (live?.spec.holderIdentity !== this.#identity) {
       this.#lose(`${describe(live?.spec.holderIdentity ?? "nobody")} holds it now`);
       return;
@@ -168,7 +169,7 @@ async function write(
   };
   try {
     if (live !== undefined) return await options.client.replace<Lease>({ ...live, spec });
-    const { name, namespace, ...kind } = reference(options.stack);
+    const { name, namespace, ...kind } = stackLeaseReference(options.stack);
     const labels = { [STACK_LABEL]: options.stack };
     return await options.client.create<Lease>({ ...kind, metadata: { name, namespace, labels }, spec });
   } catch (error) {
@@ -176,15 +177,6 @@ async function write(
     if (error instanceof KubernetesError && error.status === 409) return undefined;
     throw error;
   }
-}
-
-async function ensureNamespace(client: KubernetesClient, stack: string): Promise<void> {
-  const namespace = { apiVersion: "v1", kind: "Namespace", name: DAYZERO_NAMESPACE };
-  if ((await client.get(namespace)) !== undefined) return;
-  const metadata = { name: DAYZERO_NAMESPACE, labels: { [STACK_LABEL]: stack } };
-  await client.create({ apiVersion: "v1", kind: "Namespace", metadata }).catch((error: unknown) => {
-    if (!(error instanceof KubernetesError && error.reason === "AlreadyExists")) throw error;
-  });
 }
 
 /** Free at a glance: given back, or held by a dead process of this machine. What `renewTime` says is another machine's clock. */
@@ -200,7 +192,13 @@ async function machineName(): Promise<string> {
   return `${host}.${createHash("sha256").update(`${boot}${namespace}`).digest("hex").slice(0, 8)}`;
 }
 
-function reference(stack: string): { apiVersion: string; kind: string; namespace: string; name: string } {
+/** Where a stack's Lease is. */
+export function stackLeaseReference(stack: string): {
+  apiVersion: string;
+  kind: string;
+  namespace: string;
+  name: string;
+} {
   return {
     apiVersion: "coordination.k8s.io/v1",
     kind: "Lease",

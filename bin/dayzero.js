@@ -1,0 +1,6 @@
+#!/usr/bin/env -S node --max-semi-space-size=4
+// The command, in a checkout from its source, in the package as compiled. A dist/ that a killed pack left in a checkout is not it.
+import { existsSync } from "node:fs";
+
+const checkout = existsSync(new URL("../src/", import.meta.url));
+await import(checkout ? "../src/cli/dayzero.js" : "../dist/src/cli/dayzero.js");

@@ -1,0 +1,81 @@
+import { readFile } from "node:fs/promises";
+import { basename, join, relative, resolve } from "node:path";
+import { DayzeroError } from "../../config/DayzeroError.ts";
+import { quoteForShell } from "../../machine/quoteForShell.ts";
+import { readIfThere } from "../../machine/readIfThere.ts";
+import { EXIT } from "../exitCodes.ts";
+import { type PlannedFile, planProject } from "../init/planProject.ts";
+import type { ProgramName, Versions } from "../init/projectFiles.ts";
+import { writeProject } from "../init/writeProject.ts";
+import type { Outcome, Run } from "../Run.ts";
+
+type FileAction = "created" | "completed" | "kept";
+
+/** `dayzero init`: makes a Pulumi project that uses Dayzero, or gives one what it lacks; all of it or nothing. */
+export async function init(
+  run: Run,
+  folder: string | undefined,
+  { program }: { program?: ProgramName },
+): Promise<Outcome> {
+  const directory = resolve(run.workingDirectory, folder ?? ".");
+  const { files, ownProgram } = await planProject((path) => readText(join(directory, path)), {
+    program,
+    folder: basename(directory),
+    versions: await readVersions(),
+  });
+  const changed = files.filter(({ before, after }) => before !== after);
+  await writeProject(directory, changed);
+
+  const results = files.map((file) => ({ path: file.path, action: actionOf(file) }));
+  const next = nextSteps(relative(run.workingDirectory, directory), changed, ownProgram);
+  const text = [
+    changed.length === 0 ? `${directory} is a project of Dayzero already, nothing was changed` : `project ${directory}`,
+    ...(changed.length === 0 ? [] : results.map(({ path, action }) => `  ${action.padEnd(9)}  ${path}`)),
+    "next",
+    ...next.map((step) => `  ${step}`),
+  ];
+  return {
+    exitCode: EXIT.ok,
+    json: { folder: directory, changed: changed.length > 0, files: results, next },
+    text: `${text.join("\n")}\n`,
+  };
+}
+
+function actionOf({ before, after }: PlannedFile): FileAction {
+  if (before === undefined) return "created";
+  return before === after ? "kept" : "completed";
+}
+
+function nextSteps(folder: string, changed: readonly PlannedFile[], ownProgram: boolean): string[] {
+  const stack = changed
+    .map(({ path }) => /(?:^|\/)Pulumi\.(\w+)\.yaml$/.exec(path)?.[1])
+    .find((name) => name !== undefined);
+  const plan = stack === undefined ? "npx dayzero plan <stack>" : `npx dayzero plan ${stack}`;
+  return [
+    ...(folder === "" ? [] : [`cd ${/^[\w./-]+$/.test(folder) ? folder : quoteForShell(folder)}`]),
+    ...(changed.some(({ path }) => path === "package.json") ? ["npm install"] : []),
+    ...(ownProgram ? [`use the components of "dayzero" in your program`] : []),
+    ...(stack === "existing" ? [`correct the values of Pulumi.existing.yaml`] : []),
+    plan,
+  ];
+}
+
+/** Of this very package, so that what runs `init` is what the project gets. */
+async function readVersions(): Promise<Versions> {
+  const manifest = JSON.parse(await readFile(new URL("../../../package.json", import.meta.url), "utf8")) as {
+    version: string;
+    dependencies: Record<"@pulumi/pulumi", string>;
+  };
+  return { dayzero: manifest.version, pulumi: manifest.dependencies["@pulumi/pulumi"] };
+}
+
+async function readText(path: string): Promise<string | undefined> {
+  try {
+    return await readIfThere(path);
+  } catch (cause) {
+    throw new DayzeroError("PROJECT_UNSUITABLE", `cannot read ${path}: ${(cause as NodeJS.ErrnoException).code}`, {
+      cause,
+      hint: "make it a file that you may read, or name another folder",
+    });
+  }
+}

@@ -1,0 +1,140 @@
+import { stringify } from "yaml";
+import type { KubernetesClient, KubernetesManifest } from "../../clients/KubernetesClient.ts";
+import { DayzeroError } from "../../config/DayzeroError.ts";
+import type { ExistingSpec } from "../../config/StackSpec.ts";
+import type { Manifest } from "../../manifests/argocd/Manifest.ts";
+import { OPENBAO_CERTIFICATE } from "../../manifests/vault/cluster/openBaoNames.ts";
+import { createContext } from "../createContext.ts";
+import { EXIT } from "../exitCodes.ts";
+import { type LoadedStack, loadStack } from "../loadStack.ts";
+import type { Outcome, Run } from "../Run.ts";
+
+export interface ManifestsOptions {
+  readonly state?: string;
+  readonly image?: string;
+  readonly cron?: string;
+  readonly generation?: string;
+}
+
+/** For people to read and to compare: no aliases, text as it stands. */
+const YAML = { aliasDuplicateObjects: false, blockQuote: "literal", lineWidth: 0 } as const;
+
+/** `dayzero manifests agent|argocd|openbao`: Kubernetes objects of a stack as YAML documents, or as a List with `--json`. */
+export async function manifests(
+  run: Run,
+  what: "agent" | "argocd" | "openbao",
+  stack: string,
+  options: ManifestsOptions,
+): Promise<Outcome> {
+  const loaded = await loadStack(run, stack, options);
+  const { spec } = loaded;
+  if (spec.program !== "existing") {
+    throw new DayzeroError("USAGE", `cannot print manifests of stack "${stack}": all of it runs on this machine`, {
+      hint: "name a stack with dayzero:program: existing",
+    });
+  }
+  const items = await (what === "openbao"
+    ? openBao(spec)
+    : what === "argocd"
+      ? argoCd(run, spec)
+      : agent(run, loaded, spec, options));
+  const text = items.map((object) => `---\n${stringify(object, YAML)}`).join("");
+  return { exitCode: EXIT.ok, json: { apiVersion: "v1", kind: "List", items }, text };
+}
+
+/** Argo CD as the stack installs it, so that an Application can go on from Git. */
+async function argoCd(run: Run, { gitops, repository }: ExistingSpec): Promise<Manifest[]> {
+  const names = ["argocd-manifests"];
+  const [[tool], { readReleaseManifest }, { ARGOCD_NAMESPACE: namespace }, { gitAuthorities }] = await Promise.all([
+    import("../provideTools.ts").then(({ provideTools }) => provideTools(run, { names })),
+    import("../../resources/gitops/ReleaseManifest.ts"),
+    import("../../manifests/argocd/controllerIdentity.ts"),
+    import("../../manifests/argocd/installation.ts"),
+  ]);
+  const wish = { namespace, variant: gitops.variant, tool: names.join(), authorities: gitAuthorities(repository) };
+  return (await readReleaseManifest(wish, { tool: () => [tool?.path ?? ""] })).objects();
+}
+
+async function openBao({ stack, vault }: ExistingSpec): Promise<Manifest[]> {
+  if (vault.kind === "external") {
+    throw new DayzeroError("USAGE", `cannot print OpenBao of stack "${stack}": its Vault is an external one`, {
+      hint: "set install below dayzero:vault to have it in the cluster",
+    });
+  }
+  const [{ openBaoSpecOf }, { assertOpenBaoSpec }, { openBaoNamespace, openBaoObjects }, { openBaoStatefulSet }] =
+    await Promise.all([
+      import("../../manifests/vault/cluster/openBaoSpecOf.ts"),
+      import("../../manifests/vault/cluster/OpenBaoSpec.ts"),
+      import("../../manifests/vault/cluster/openBaoObjects.ts"),
+      import("../../manifests/vault/cluster/openBaoStatefulSet.ts"),
+    ]);
+  const spec = openBaoSpecOf(vault);
+  assertOpenBaoSpec(spec);
+  return [openBaoNamespace(spec), ...Object.values(openBaoObjects(spec)), openBaoStatefulSet(spec, {})];
+}
+
+async function agent(
+  run: Run,
+  loaded: LoadedStack,
+  spec: ExistingSpec,
+  { image = "", cron, generation }: ManifestsOptions,
+): Promise<Manifest[]> {
+  if (!/@sha256:[0-9a-f]{64}$/.test(image)) {
+    throw new DayzeroError("USAGE", `cannot use --image ${JSON.stringify(image)}: it has no digest`, {
+      hint: "name the image as registry/name@sha256:…, so that nobody can put another in its place",
+    });
+  }
+  const { context, close } = createContext({
+    stack: spec.stack,
+    layout: loaded.layout,
+    dryRun: true,
+    signal: run.signal,
+    program: run.program,
+    tools: undefined,
+    existing: { spec, environment: run.environment },
+    narrate: () => undefined,
+  });
+  try {
+    const [{ agentObjects }, { agentConfigurationOf }] = await Promise.all([
+      import("../../manifests/agent/agentObjects.ts"),
+      import("../../manifests/agent/agentConfigurationOf.ts"),
+    ]);
+    const { vault } = spec;
+    const configuration = agentConfigurationOf(spec, {
+      generation: generation ?? (await uidOf(await context.kubernetes())),
+      ...(vault.kind === "external"
+        ? {}
+        : { vaultCa: await caOf(await context.kubernetes(), vault.install.namespace) }),
+    });
+    return Object.values(agentObjects({ image, configuration, ...(cron === undefined ? {} : { cron }) }));
+  } finally {
+    close();
+  }
+}
+
+async function uidOf(kubernetes: KubernetesClient): Promise<string> {
+  const namespace = await kubernetes.get({ apiVersion: "v1", kind: "Namespace", name: "kube-system" });
+  if (namespace?.metadata.uid !== undefined) return namespace.metadata.uid;
+  throw new DayzeroError(
+    "GENERATION_MISSING",
+    "cannot tell the cluster's generation: it has no namespace kube-system",
+    {
+      hint: "see that the kubeconfig of the stack is the right one",
+    },
+  );
+}
+
+/** The authority of the OpenBao in the cluster; only the certificate is taken out of the Secret. */
+async function caOf(kubernetes: KubernetesClient, namespace: string): Promise<string> {
+  const name = OPENBAO_CERTIFICATE;
+  const secret = await kubernetes.get<KubernetesManifest>({ apiVersion: "v1", kind: "Secret", namespace, name });
+  const ca = (secret?.data as Readonly<Record<string, string>> | undefined)?.["ca.crt"];
+  if (ca !== undefined) return Buffer.from(ca, "base64").toString("utf8");
+  throw new DayzeroError(
+    "VAULT_AUTHORITY_MISSING",
+    `cannot find the authority of OpenBao: no Secret ${namespace}/${name}`,
+    {
+      hint: "run `dayzero up`, which makes it",
+    },
+  );
+}

@@ -1,0 +1,64 @@
+import { rm, rmdir } from "node:fs/promises";
+import type { ExistingSpec } from "../../config/StackSpec.ts";
+import type { Secret } from "../../credentials/Secret.ts";
+import { stackLeaseReference } from "../../hosts/StackLease.ts";
+import { exists } from "../../machine/exists.ts";
+import { assertAnswers } from "../assertAnswers.ts";
+import { createContext } from "../createContext.ts";
+import { holdStack } from "../holdStack.ts";
+import type { LoadedStack } from "../loadStack.ts";
+import type { Run } from "../Run.ts";
+import { stackMemoryFile } from "../StackMemory.ts";
+import { askForToken, systemsOf } from "../systemsOf.ts";
+import { removeOwned } from "./removeOwned.ts";
+import { type Removal, removeState } from "./removeState.ts";
+
+/**
+ * Takes a stack off a cluster that stays: what it owns there and in Vault, then the files of its state folder.
+ *
+ * Nothing is begun unless all systems answer: what cannot be asked cannot be told from what is gone.
+ */
+export async function downExisting(
+  run: Run,
+  { layout }: LoadedStack,
+  spec: ExistingSpec,
+  confirm: (question: string) => Promise<void>,
+): Promise<Removal> {
+  const memory = new Map<string, Secret>();
+  await askForToken(run, spec, memory);
+  const { context, close } = createContext({
+    stack: spec.stack,
+    layout,
+    dryRun: false,
+    signal: run.signal,
+    program: run.program,
+    tools: new Map(),
+    existing: systemsOf(spec, run),
+    memory,
+    narrate: (message) => run.narrator.tell({ kind: "note", message }),
+  });
+  try {
+    await assertAnswers(context, spec);
+    const client = await context.kubernetes();
+    const known = await exists(stackMemoryFile(layout));
+    if (!known && (await client.get(stackLeaseReference(spec.stack))) === undefined) return { removed: [], kept: [] };
+
+    await confirm(
+      `Remove what stack ${spec.stack} made in the cluster at ${client.server} and in vault at ${spec.vault.address}?`,
+    );
+    const lock = await holdStack(run, spec.stack, layout);
+    try {
+      const owned = await removeOwned(context, (message) => run.narrator.tell({ kind: "note", message }));
+      // The volumes of an OpenBao stay with their namespace, and without its sealed shares nobody could ever open them.
+      const keepVault = spec.vault.kind === "in-cluster";
+      const files = await removeState(layout, context, { deleteRepository: false, keepVault });
+      await rm(stackMemoryFile(layout), { force: true });
+      return { removed: [...owned.removed, ...files.removed], kept: [...owned.kept, ...files.kept] };
+    } finally {
+      await lock.release();
+      await rmdir(layout.directory).catch(() => undefined);
+    }
+  } finally {
+    close();
+  }
+}

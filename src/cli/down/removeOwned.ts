@@ -1,0 +1,58 @@
+import { ProtectedMarks } from "../../hosts/converge/ProtectedMarks.ts";
+import { removeDropped } from "../../hosts/converge/removeDropped.ts";
+import { leased } from "../../hosts/LeasedCluster.ts";
+import { stackLeaseReference } from "../../hosts/StackLease.ts";
+import { DAYZERO_NAMESPACE } from "../../manifests/marks.ts";
+import { inventoryReference, KubernetesInventory } from "../../resources/kubernetes/KubernetesInventory.ts";
+import type { Context } from "../../resources/Resource.ts";
+import { loadResource, resourceTypes } from "../../resources/registry.ts";
+import type { Removal } from "./removeState.ts";
+
+/**
+ * Removes from the live systems what the stack owns there, type by type, what is made last first; nothing else, and nothing at all when
+ * any of it is protected. Holds the stack's Lease, which goes last.
+ *
+ * Killed at any point, it goes on where it ended. What stays is in `kept`, each with the reason.
+ */
+export async function removeOwned(context: Context, tell: (message: string) => void): Promise<Removal> {
+  const lost = new AbortController();
+  const signal = AbortSignal.any([context.signal, lost.signal]);
+  const lease = leased({ ...context, signal }, { onLost: (error) => lost.abort(error) });
+  try {
+    // First of all, so that nobody else changes what is looked at here.
+    const client = await lease.context.kubernetes();
+    const found = await Promise.all(resourceTypes.map(loadResource));
+    const changes = await removeDropped({
+      dryRun: false,
+      registered: [],
+      handlers: found.filter((handler) => handler !== undefined),
+      marks: new ProtectedMarks(context.directory),
+      stack: context.stack,
+      contextFor: () => lease.context,
+      emit: (event) => {
+        if (event.kind === "resource-finished" && event.action === "delete")
+          tell(`removed ${event.type} ${event.name}`);
+      },
+      assertWritable: () => {
+        signal.throwIfAborted();
+        lease.assertHeld();
+      },
+    });
+    const kept = changes
+      .filter(({ action }) => action !== "delete")
+      .map(({ type, name, changes }) => changes.find(({ path }) => path === "")?.after ?? `${type} ${name}`);
+    if ((await new KubernetesInventory(client, context.stack).list()).length === 0) {
+      await client.delete(inventoryReference(context.stack));
+      await client.delete(stackLeaseReference(context.stack));
+    }
+    return {
+      removed: changes.filter(({ action }) => action === "delete").map(({ type, name }) => `${type} ${name}`),
+      kept: kept.some((note) => note.includes(DAYZERO_NAMESPACE)) ? kept : [...kept, `namespace ${DAYZERO_NAMESPACE}`],
+    };
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  } finally {
+    await lease.release();
+  }
+}

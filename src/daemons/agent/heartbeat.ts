@@ -1,0 +1,43 @@
+import { z } from "zod";
+import { DayzeroError } from "../../config/DayzeroError.ts";
+import { readIfThere } from "../../machine/readIfThere.ts";
+import { writeFileAtomic } from "../../machine/writeFileAtomic.ts";
+import type { RenewalStatus } from "../renewer/Renewal.ts";
+
+/** A turn takes half a minute at most, and what it asks for a minute or so when nobody answers. */
+const ALIVE_MS = 180_000;
+
+const schema = z.object({
+  at: z.iso.datetime(),
+  expiresAt: z.iso.datetime().nullable(),
+  lastError: z.string().nullable(),
+});
+
+/** What the kubelet's probes ask: whether the agent goes round, and whether what it keeps fresh is still good. */
+export type AgentQuestion = "alive" | "ready";
+
+/** Tells probes, which run as processes of their own, how it stands. A file, so that no port is open. */
+export async function writeHeartbeat(path: string, status: RenewalStatus, now: Date): Promise<void> {
+  await writeFileAtomic(path, `${JSON.stringify({ at: now.toISOString(), ...status })}\n`);
+}
+
+/** Throws `AGENT_NOT_ALIVE` or `AGENT_NOT_READY`, with the reason. */
+export async function checkHeartbeat(path: string, question: AgentQuestion, now: Date): Promise<void> {
+  const text = await readIfThere(path);
+  const beat = schema.safeParse(text === undefined ? undefined : JSON.parse(text)).data;
+  if (beat === undefined) throw failed("ALIVE", `there is no heartbeat in ${path}`);
+  const seconds = Math.round((now.getTime() - Date.parse(beat.at)) / 1000);
+  if (seconds * 1000 > ALIVE_MS) throw failed("ALIVE", `its last heartbeat was ${seconds} s ago`);
+  if (question === "alive") return;
+  const why = beat.lastError === null ? "" : `: ${beat.lastError}`;
+  if (beat.expiresAt === null) throw failed("READY", `it has not seen the credential yet${why}`);
+  if (Date.parse(beat.expiresAt) <= now.getTime()) {
+    throw failed("READY", `the credential expired at ${beat.expiresAt}${why}`);
+  }
+}
+
+function failed(state: "ALIVE" | "READY", reason: string): DayzeroError {
+  return new DayzeroError(`AGENT_NOT_${state}`, `the agent is not ${state.toLowerCase()}: ${reason}`, {
+    hint: "see its log",
+  });
+}

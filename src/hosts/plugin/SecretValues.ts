@@ -1,0 +1,21 @@
+/** Shorter ones would take half of a message with them. */
+const LEAST_CHARACTERS = 6;
+
+/** Values that came as Pulumi secrets: taken out of everything that is shown. They are kept for as long as the plugin lives. */
+export class SecretValues {
+  readonly #values = new Set<string>();
+
+  add(value: unknown): void {
+    if (typeof value === "string") {
+      if (value.length >= LEAST_CHARACTERS) this.#values.add(value);
+    } else if (typeof value === "object" && value !== null) {
+      for (const item of Object.values(value)) this.add(item);
+    }
+  }
+
+  redact(text: string): string {
+    let redacted = text;
+    for (const value of this.#values) redacted = redacted.replaceAll(value, "[secret]");
+    return redacted;
+  }
+}

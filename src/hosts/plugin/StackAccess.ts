@@ -1,0 +1,24 @@
+import type { RepositoryChoice } from "../../config/StackSpec.ts";
+import type { Context } from "../../resources/Resource.ts";
+
+/** One stack as whoever started the plugin opens it for it. */
+export interface StackAccess {
+  /** Takes no Lease: the plugin adds that. Its `tool` knows only `dayzero` before `provideTools`. */
+  readonly context: Context;
+  /** What `dayzero up` was told on its command line, which wins over the stack's file there. */
+  readonly remembered: RepositoryChoice;
+  /** Finds, downloads or builds what the stack's tools are made of. */
+  provideTools(narrate: (message: string) => void): Promise<void>;
+  /** Takes the stack's lock on this machine. Rejects with STACK_BUSY. */
+  hold(): Promise<{ release(): Promise<void> }>;
+  close(): void;
+}
+
+export interface StackRequest {
+  readonly stack: string;
+  /** The stack's `dayzero:*` configuration without that prefix; what is not text is JSON. */
+  readonly config: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal;
+}
+
+export type OpenStack = (request: StackRequest) => Promise<StackAccess>;

@@ -1,0 +1,103 @@
+import { DayzeroError } from "../../config/DayzeroError.ts";
+import type { RepositoryChoice } from "../../config/StackSpec.ts";
+import type { Context } from "../../resources/Resource.ts";
+import { type LeasedCluster, leased } from "../LeasedCluster.ts";
+import type { OpenStack, StackAccess } from "./StackAccess.ts";
+
+interface Operation {
+  readonly narrate: (message: string) => void;
+  /** Seconds that the engine is prepared to wait; 0: for ever. */
+  readonly timeout: number;
+}
+
+/**
+ * The one stack that a plugin serves, opened when it is first asked about.
+ *
+ * The first operation that writes takes the stack: its lock on this machine and, where it uses the cluster, its Lease. Both are given
+ * back by `close`.
+ */
+export class StackSession {
+  readonly #access: StackAccess;
+  readonly #leased: LeasedCluster;
+  readonly #lost: AbortController;
+  #lock: Promise<{ release(): Promise<void> }> | undefined;
+  #tools: Promise<void> | undefined;
+  #hasTools = false;
+
+  private constructor(access: StackAccess, lost: AbortController) {
+    this.#access = access;
+    this.#lost = lost;
+    this.#leased = leased(access.context, { onLost: (error) => lost.abort(error) });
+  }
+
+  static async open(open: OpenStack, request: Parameters<OpenStack>[0]): Promise<StackSession> {
+    const lost = new AbortController();
+    const signal = AbortSignal.any([request.signal, lost.signal]);
+    return new StackSession(await open({ ...request, signal }), lost);
+  }
+
+  get remembered(): RepositoryChoice {
+    return this.#access.remembered;
+  }
+
+  /** Runs what changes nothing, as `dayzero plan` does. */
+  reading<Result>(operation: Operation, work: (ctx: Context) => Promise<Result>): Promise<Result> {
+    return this.#run({ ...this.#access.context, dryRun: true }, operation, work);
+  }
+
+  /** Runs what may write. Rejects with STACK_BUSY when another run holds the stack. */
+  async writing<Result>(operation: Operation, work: (ctx: Context) => Promise<Result>): Promise<Result> {
+    this.#lost.signal.throwIfAborted();
+    this.#lock ??= this.#access.hold().catch((error: unknown) => {
+      this.#lock = undefined;
+      throw error;
+    });
+    await this.#lock;
+    this.#leased.assertHeld();
+    return this.#run(this.#leased.context, operation, work);
+  }
+
+  /** Lets the next run begin. Never rejects. */
+  async close(): Promise<void> {
+    await this.#leased.release();
+    const lock = await this.#lock?.catch(() => undefined);
+    await lock?.release().catch(() => undefined);
+    this.#access.close();
+  }
+
+  /**
+   * Tools are provided for the first operation that asks for one, which is then run again from its start: the contract allows that, and
+   * a stack whose resources need none never waits for any.
+   */
+  async #run<Result>(
+    base: Context,
+    { narrate, timeout }: Operation,
+    work: (ctx: Context) => Promise<Result>,
+  ): Promise<Result> {
+    const signal = timeout > 0 ? AbortSignal.any([base.signal, AbortSignal.timeout(timeout * 1000)]) : base.signal;
+    for (;;) {
+      let wanted = "";
+      const tool = (name: string): readonly string[] => {
+        if (name === "dayzero" || this.#hasTools) return base.tool(name);
+        wanted = name;
+        throw new DayzeroError("TOOLS_WANTED", `the pinned tools are not there yet, "${name}" is needed`);
+      };
+      try {
+        const result = await work({ ...base, signal, narrate, tool });
+        if (wanted === "") return result;
+      } catch (error) {
+        if (wanted === "") throw error;
+      }
+      await this.#provide(narrate);
+    }
+  }
+
+  async #provide(narrate: (message: string) => void): Promise<void> {
+    this.#tools ??= this.#access.provideTools(narrate).catch((error: unknown) => {
+      this.#tools = undefined;
+      throw error;
+    });
+    await this.#tools;
+    this.#hasTools = true;
+  }
+}

@@ -1,0 +1,21 @@
+/** What a Pulumi program imports from "dayzero": components, the classes of single resources by room, and the stack's configuration. */
+export { ArgoCd, type ArgoCdArgs } from "./components/ArgoCd.ts";
+export { Cluster } from "./components/Cluster.ts";
+export { ClusterTrust, type ClusterTrustArgs } from "./components/ClusterTrust.ts";
+export { ExistingCluster, type ExistingClusterArgs } from "./components/ExistingCluster.ts";
+export { GitAccess, type GitAccessArgs } from "./components/GitAccess.ts";
+export { GitOpsController, type GitOpsControllerArgs } from "./components/GitOpsController.ts";
+export { GitOpsSource, type GitOpsSourceArgs } from "./components/GitOpsSource.ts";
+export { OpenBao, type OpenBaoArgs } from "./components/OpenBao.ts";
+export { RemoteRepository, type RemoteRepositoryArgs } from "./components/RemoteRepository.ts";
+export { RepositoryTrust, type RepositoryTrustArgs } from "./components/RepositoryTrust.ts";
+export { readStackSpec } from "./components/readStackSpec.ts";
+export { Vault, type VaultArgs } from "./components/Vault.ts";
+export { DayzeroError } from "./config/DayzeroError.ts";
+export type { ExistingSpec, LocalSpec, StackSpec } from "./config/StackSpec.ts";
+export * as cluster from "./resources/cluster/index.ts";
+export * as git from "./resources/git/index.ts";
+export * as gitops from "./resources/gitops/index.ts";
+export * as kubernetes from "./resources/kubernetes/index.ts";
+export * as local from "./resources/local/index.ts";
+export * as vault from "./resources/vault/index.ts";

@@ -1,0 +1,63 @@
+import { chmod, mkdir, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { StackLayout } from "../../machine/StackLayout.ts";
+import type { Context, Resource } from "../Resource.ts";
+import { FileMarks } from "./FileMarks.ts";
+
+const path = z.string().regex(/^data\/[a-z0-9][a-z0-9-]*$/, "is not a folder of data/");
+
+const inputs = z.strictObject({
+  /** Below the state folder: `data/etcd`. */
+  path,
+});
+
+export type DataFolderInputs = z.infer<typeof inputs>;
+
+export interface DataFolderLive {
+  readonly path: string;
+  readonly mode: number;
+}
+
+const MODE = 0o700;
+const marks = new FileMarks<object>("data-folder");
+
+/** `dayzero:local:DataFolder`: where a server keeps its data; comes before its process. All of it goes when the folder is removed. */
+export const dataFolderResource: Resource<DataFolderInputs, DataFolderLive> = {
+  type: "dayzero:local:DataFolder",
+
+  inputs,
+
+  identify: (desired) => desired.path,
+
+  async read(id, ctx) {
+    const found = await stat(folderOf(id, ctx)).catch(() => undefined);
+    return found?.isDirectory() ? { path: id, mode: found.mode & 0o777 } : undefined;
+  },
+
+  plan(live) {
+    if (live === undefined) return [{ action: "create", path: "" }];
+    if (live.mode === MODE) return [];
+    return [{ action: "update", path: "mode", before: live.mode.toString(8), after: MODE.toString(8) }];
+  },
+
+  async apply(_changes, desired, ctx) {
+    const folder = folderOf(desired.path, ctx);
+    await marks.write(new StackLayout(ctx.directory), desired.path, {});
+    await mkdir(folder, { recursive: true, mode: MODE });
+    await chmod(folder, MODE);
+    return { path: desired.path, mode: MODE };
+  },
+
+  owned: (_stack, ctx) => marks.list(new StackLayout(ctx.directory)),
+
+  async remove(id, ctx) {
+    await rm(folderOf(id, ctx), { recursive: true, force: true });
+    await marks.remove(new StackLayout(ctx.directory), id);
+  },
+};
+
+/** An identity may come from a person (an import): it never leads out of `data/`. */
+function folderOf(id: string, ctx: Context): string {
+  return join(ctx.directory, path.parse(id));
+}

@@ -1,0 +1,68 @@
+import { all, output } from "@pulumi/pulumi/output.js";
+import { ArgoCd } from "../src/components/ArgoCd.ts";
+import { ClusterTrust } from "../src/components/ClusterTrust.ts";
+import { ExistingCluster } from "../src/components/ExistingCluster.ts";
+import { OpenBao } from "../src/components/OpenBao.ts";
+import { RemoteRepository } from "../src/components/RemoteRepository.ts";
+import { RepositoryTrust } from "../src/components/RepositoryTrust.ts";
+import type { ExistingSpec, InClusterVaultSpec } from "../src/config/StackSpec.ts";
+import { agentConfigurationOf } from "../src/manifests/agent/agentConfigurationOf.ts";
+import { gitAuthorities } from "../src/manifests/argocd/installation.ts";
+import { openBaoSpecOf } from "../src/manifests/vault/cluster/openBaoSpecOf.ts";
+import { GIT_READER, OPERATOR } from "../src/manifests/vault/trustNames.ts";
+
+/** A cluster that there is a kubeconfig for: Argo CD in it, and a repository that it reads with what Vault signs. */
+export default function existing(spec: ExistingSpec): object {
+  const { vault: vaultSpec, repository, gitops } = spec;
+  const inCluster = vaultSpec.kind === "in-cluster";
+  const accounts = [GIT_READER.serviceAccount, ...(inCluster ? [OPERATOR.serviceAccount] : [])];
+  const cluster = new ExistingCluster("cluster", { accounts });
+  const argocd = new ArgoCd("argocd", {
+    variant: gitops.variant,
+    adopt: gitops.adopt !== undefined,
+    authorities: gitAuthorities(repository),
+  });
+  const vault = inCluster ? openBao(vaultSpec, cluster) : { address: vaultSpec.address, ca: vaultSpec.ca };
+  const about = {
+    generation: cluster.generation,
+    issuerKeys: cluster.issuerKeys,
+    issuer: cluster.issuer,
+    repository: repository.name,
+  };
+  const trust =
+    vault instanceof OpenBao
+      ? new ClusterTrust("trust", { ...about, vault }, { dependsOn: cluster.ready })
+      : new RepositoryTrust("trust", about);
+  const source = new RemoteRepository("source", {
+    repository,
+    generation: cluster.generation,
+    vault,
+    trust,
+    agent: all([cluster.generation, vault.ca]).apply(([generation, ca]) =>
+      agentConfigurationOf(spec, { generation, ...(ca === undefined ? {} : { vaultCa: ca }) }),
+    ),
+    agentImage: gitops.agentImage,
+    adopt: gitops.adopt,
+    after: [...cluster.ready, ...argocd.ready],
+  });
+  const issuer = output(vault.address).apply((address) => `${address}/v1/identity/oidc`);
+  return {
+    generation: cluster.generation,
+    argocdVersion: argocd.version,
+    secretName: source.secretName,
+    // What the Git server has to be told: whose tokens it takes, and which of them.
+    gitTrust: { keys: issuer.apply((at) => `${at}/.well-known/keys`), audience: trust.audience },
+  };
+}
+
+function openBao(spec: InClusterVaultSpec, cluster: ExistingCluster): OpenBao {
+  const { address, recipients, shares, threshold } = spec;
+  return new OpenBao("vault", {
+    spec: openBaoSpecOf(spec),
+    address,
+    recipients,
+    shares,
+    threshold,
+    after: cluster.ready,
+  });
+}

@@ -1,0 +1,290 @@
+import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { type KubernetesClient, type KubernetesManifest, referenceOf } from "../../../src/clients/KubernetesClient.ts";
+import {
+  type InstallationArgs,
+  type InstallationLive,
+  installationResource,
+} from "../../../src/resources/gitops/InstallationResource.ts";
+import type { Change, Context } from "../../../src/resources/Resource.ts";
+import { type ApiServer, startApiServer } from "../../support/apiserver.ts";
+import { standInForKubelet } from "../../support/kubeletStandIn.ts";
+import { waitFor } from "../../support/waitFor.ts";
+
+const NAMESPACE = "argocd";
+const CONTROLLER = {
+  apiVersion: "apps/v1",
+  kind: "StatefulSet",
+  namespace: NAMESPACE,
+  name: "argocd-application-controller",
+};
+const REPO_SERVER = { apiVersion: "apps/v1", kind: "Deployment", namespace: NAMESPACE, name: "argocd-repo-server" };
+const INITIAL_ADMIN = { apiVersion: "v1", kind: "Secret", namespace: NAMESPACE, name: "argocd-initial-admin-secret" };
+const RECORD = { apiVersion: "v1", kind: "ConfigMap", namespace: NAMESPACE, name: "dayzero-installation" };
+const DEFINITION = {
+  apiVersion: "apiextensions.k8s.io/v1",
+  kind: "CustomResourceDefinition",
+  name: "applications.argoproj.io",
+};
+const APPLICATION = {
+  apiVersion: "argoproj.io/v1alpha1",
+  kind: "Application",
+  metadata: { name: "theirs", namespace: NAMESPACE },
+  spec: { project: "default", destination: {}, source: { repoURL: "https://git.example.org/theirs.git", path: "." } },
+};
+
+let server: ApiServer;
+let client: KubernetesClient;
+const end = new AbortController();
+let standIn: Promise<void>;
+
+beforeAll(async () => {
+  server = await startApiServer(inject("tools"));
+  client = server.client();
+  await client.create({ apiVersion: "v1", kind: "Namespace", metadata: { name: NAMESPACE } });
+  standIn = standInForKubelet(client, end.signal);
+});
+
+afterAll(async () => {
+  end.abort();
+  await standIn;
+  await client?.close();
+  await server?.stop();
+});
+
+function contextOf(stack: string): Context {
+  return {
+    stack,
+    directory: server.directory,
+    dryRun: false,
+    signal: new AbortController().signal,
+    now: () => new Date(),
+    tool: (name) => [inject("tools")[name] ?? ""],
+    narrate: () => undefined,
+    kubernetes: async () => client,
+    vault: () => Promise.reject(new Error("there is none in this test")),
+    memory: new Map(),
+  };
+}
+
+const ctx = () => contextOf("test");
+
+function inputsOf(change: Partial<InstallationArgs> = {}) {
+  return installationResource.inputs.parse({
+    namespace: NAMESPACE,
+    variant: "core",
+    tool: "argocd-manifests",
+    ...change,
+  });
+}
+
+async function plan(change: Partial<InstallationArgs> = {}): Promise<Change[]> {
+  const desired = inputsOf(change);
+  return installationResource.plan(await installationResource.read(NAMESPACE, ctx(), desired), desired);
+}
+
+/** What a run does; then nothing is left to do. */
+async function up(change: Partial<InstallationArgs> = {}): Promise<{ paths: string[]; live: InstallationLive }> {
+  const changes = await plan(change);
+  const desired = inputsOf(change);
+  const found = await installationResource.read(NAMESPACE, ctx(), desired);
+  const live =
+    found !== undefined && changes.length === 0 ? found : await installationResource.apply(changes, desired, ctx());
+  expect(await plan(change)).toEqual([]);
+  return { paths: changes.map(({ action, path }) => `${action} ${path}`.trim()), live };
+}
+
+const MARKED = "dayzero.dev/installation";
+
+/** An Argo CD that somebody else installed: the objects of the release without the marks of a stack. */
+async function installedByOthers(): Promise<void> {
+  await up();
+  const labels = { "dayzero.dev/stack": null, [MARKED]: null };
+  const objects = await everything(MARKED);
+  await Promise.all(objects.map((object) => client.mergePatch(referenceOf(object), { metadata: { labels } })));
+  await client.delete(RECORD);
+}
+
+/** All objects of an installation that carry a label. */
+async function everything(labelSelector: string): Promise<KubernetesManifest[]> {
+  const kinds = [
+    ...["ServiceAccount", "ConfigMap", "Secret", "Service"].map((kind) => ({ apiVersion: "v1", kind })),
+    ...["Deployment", "StatefulSet"].map((kind) => ({ apiVersion: "apps/v1", kind })),
+    ...["Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"].map((kind) => ({
+      apiVersion: "rbac.authorization.k8s.io/v1",
+      kind,
+    })),
+    { apiVersion: "networking.k8s.io/v1", kind: "NetworkPolicy" },
+    { apiVersion: DEFINITION.apiVersion, kind: DEFINITION.kind },
+  ];
+  return (await Promise.all(kinds.map((kind) => client.list(kind, { labelSelector })))).flat();
+}
+
+/** Nothing of an Argo CD is left, whoever it belongs to. */
+async function wipe(): Promise<void> {
+  const objects = await everything("app.kubernetes.io/part-of=argocd");
+  await Promise.all(objects.map((object) => client.delete(referenceOf(object))));
+  await client.delete(RECORD);
+  await waitFor("the end of the definitions", async () => (await client.get(DEFINITION)) === undefined);
+}
+
+test("installationResource makes what the release says, ready and marked, and then sends nothing", async () => {
+  const { paths, live } = await up();
+  expect(paths).toEqual(["create"]);
+  expect(live).toMatchObject({ version: "3.6.1", variant: "core", adopted: false, drifted: [], unready: [] });
+  expect((await client.get(CONTROLLER))?.metadata.labels).toMatchObject({ "dayzero.dev/stack": "test" });
+  expect(await client.list({ apiVersion: "argoproj.io/v1alpha1", kind: "Application" })).toEqual([]);
+  await server.mutations();
+  expect((await up()).paths).toEqual([]);
+  const own = (await server.mutations()).filter((request) => !/ (deployments|statefulsets) /.test(request));
+  expect(own).toEqual([]);
+  expect(await installationResource.owned("test", ctx())).toEqual([NAMESPACE]);
+  expect(await installationResource.owned("other", contextOf("other"))).toEqual([]);
+});
+
+test("installationResource undoes what somebody removed or changed", async () => {
+  await up();
+  await client.delete({ apiVersion: "v1", kind: "Service", namespace: NAMESPACE, name: "argocd-repo-server" });
+  await client.mergePatch(REPO_SERVER, { spec: { replicas: 0 } });
+  expect((await plan())[0]).toMatchObject({
+    path: "objects",
+    before: expect.stringMatching(/^(Service|Deployment) argocd-repo-server, (Service|Deployment) argocd-repo-server$/),
+  });
+  await up();
+  expect((await client.get(REPO_SERVER))?.spec).toMatchObject({ replicas: 1 });
+});
+
+test("installationResource goes on with what a crash left", async () => {
+  await wipe();
+  const stopped = new AbortController();
+  const dying = { ...ctx(), signal: stopped.signal, narrate: () => stopped.abort(new Error("killed")) };
+  await expect(installationResource.apply([], inputsOf(), dying)).rejects.toThrow();
+  expect(await installationResource.owned("test", ctx())).toEqual([NAMESPACE]);
+  expect((await up()).paths).toContain("update version");
+});
+
+test("installationResource removes the first administrator's password and proves it; what stays is in the ledger", async () => {
+  await up();
+  await client.create({
+    apiVersion: "v1",
+    kind: "Secret",
+    metadata: { name: INITIAL_ADMIN.name, namespace: NAMESPACE },
+    data: { password: Buffer.from("canary-of-the-administrator").toString("base64") },
+  });
+  const secret = { ...INITIAL_ADMIN, name: "argocd-secret" };
+  await client.mergePatch(secret, { data: { "server.secretkey": Buffer.from("canary-key").toString("base64") } });
+  const { paths, live } = await up();
+  expect(paths).toEqual(["update credentials"]);
+  expect(await client.get(INITIAL_ADMIN)).toBeUndefined();
+  expect(installationResource.ledger?.(NAMESPACE, live)).toMatchObject([
+    { where: "Secret argocd/argocd-secret", residual: true, expiresAt: null },
+  ]);
+  expect(JSON.stringify(live)).not.toMatch(/canary/);
+});
+
+test("installationResource, changed to another variant, removes what only the first one had", async () => {
+  await up({ variant: "ha" });
+  expect(await client.get({ ...REPO_SERVER, name: "argocd-server" })).toBeDefined();
+  await up({ variant: "core" });
+  expect(await client.get({ ...REPO_SERVER, name: "argocd-server" })).toBeUndefined();
+  expect(await client.get({ ...CONTROLLER, name: "argocd-redis-ha-server" })).toBeUndefined();
+});
+
+test("installationResource gives Argo CD the CA of a Git server by its host", async () => {
+  const pem = "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n";
+  await up({ authorities: { "git.example.org": pem } });
+  const map = { apiVersion: "v1", kind: "ConfigMap", namespace: NAMESPACE, name: "argocd-tls-certs-cm" };
+  expect((await client.get(map))?.data).toEqual({ "git.example.org": pem });
+  expect((await up({})).paths).toEqual(["update version"]);
+});
+
+test("installationResource refuses a running Argo CD that it is not told to adopt", async () => {
+  await wipe();
+  await installedByOthers();
+  await server.mutations();
+  await expect(up()).rejects.toMatchObject({ code: "ARGOCD_NOT_OWN", hint: expect.stringContaining("gitops.adopt") });
+  expect((await server.mutations()).filter((request) => /argocd/.test(request))).toEqual([]);
+});
+
+test("installationResource adopts a running Argo CD without making anything anew, and lets it go at removal", async () => {
+  await wipe();
+  await installedByOthers();
+  await client.create(APPLICATION);
+  const before = await client.get(CONTROLLER);
+  const definition = await client.get(DEFINITION);
+  expect((await up({ adopt: true })).paths).toEqual(["update version"]);
+  expect((await client.get(CONTROLLER))?.metadata.uid).toBe(before?.metadata.uid);
+  expect((await client.get(CONTROLLER))?.metadata.generation).toBe(before?.metadata.generation);
+  expect((await client.get(DEFINITION))?.metadata.uid).toBe(definition?.metadata.uid);
+  expect(await installationResource.stays?.(NAMESPACE, ctx())).toMatchObject({ as: "released" });
+  await installationResource.remove(NAMESPACE, ctx());
+  expect(await everything(MARKED)).toEqual([]);
+  expect((await client.get(CONTROLLER))?.metadata.uid).toBe(before?.metadata.uid);
+  expect(await client.get({ ...APPLICATION, ...APPLICATION.metadata })).toBeDefined();
+});
+
+test("installationResource refuses to adopt what it would have to make anew, and touches nothing", async () => {
+  await wipe();
+  await installedByOthers();
+  await client.delete(REPO_SERVER);
+  const labels = { "app.kubernetes.io/part-of": "argocd", "app.kubernetes.io/instance": "a-chart" };
+  await client.create({
+    apiVersion: "apps/v1",
+    kind: "Deployment",
+    metadata: { name: REPO_SERVER.name, namespace: NAMESPACE, labels },
+    spec: {
+      selector: { matchLabels: labels },
+      template: { metadata: { labels }, spec: { containers: [{ name: "c", image: "c" }] } },
+    },
+  });
+  await server.mutations();
+  await expect(up({ adopt: true })).rejects.toMatchObject({
+    code: "ARGOCD_NOT_ADOPTABLE",
+    message: expect.stringContaining("Deployment argocd/argocd-repo-server"),
+  });
+  const written = (await server.mutations()).filter((request) => !/ (deployments|statefulsets) /.test(request));
+  expect(written).toEqual([]);
+  await client.delete(REPO_SERVER);
+});
+
+test("installationResource refuses to go back to an older release", async () => {
+  await wipe();
+  await up();
+  const container = { name: "argocd-application-controller", image: "quay.io/argoproj/argocd:v3.7.0" };
+  await client.request("PATCH", `/apis/apps/v1/namespaces/${NAMESPACE}/statefulsets/${CONTROLLER.name}`, {
+    body: { spec: { template: { spec: { containers: [container] } } } },
+    contentType: "application/strategic-merge-patch+json",
+  });
+  await expect(plan()).rejects.toMatchObject({ code: "ARGOCD_DOWNGRADE", message: expect.stringContaining("3.7.0") });
+});
+
+test("installationResource hands over to an Application that manages the installation from Git", async () => {
+  await wipe();
+  await up();
+  await client.create(APPLICATION);
+  const tracking = "theirs:apps/StatefulSet:argocd/argocd-application-controller";
+  await client.mergePatch(CONTROLLER, {
+    metadata: { annotations: { "argocd.argoproj.io/tracking-id": tracking } },
+    spec: { replicas: 1, minReadySeconds: 3 },
+  });
+  await client.delete({ apiVersion: "v1", kind: "Service", namespace: NAMESPACE, name: "argocd-metrics" });
+  await server.mutations();
+  const { live } = await up({ authorities: { a: "-----BEGIN CERTIFICATE-----" } });
+  expect(live.managedBy).toBe("theirs");
+  const own = (await server.mutations()).filter((request) => !/ (deployments|statefulsets) /.test(request));
+  expect(own).toEqual([]);
+  expect(await installationResource.stays?.(NAMESPACE, ctx())).toMatchObject({
+    note: expect.stringContaining('"theirs"'),
+  });
+});
+
+test("installationResource, removed, is gone but for definitions that others have objects of", async () => {
+  await wipe();
+  await up();
+  await client.create(APPLICATION);
+  await installationResource.remove(NAMESPACE, ctx());
+  expect(await everything(MARKED)).toEqual([]);
+  expect(await client.get(CONTROLLER)).toBeUndefined();
+  expect(await client.get({ ...APPLICATION, ...APPLICATION.metadata })).toBeDefined();
+  expect(await client.get({ ...DEFINITION, name: "appprojects.argoproj.io" })).toBeUndefined();
+  await installationResource.remove(NAMESPACE, ctx());
+});
