@@ -81,11 +81,16 @@ export const installationResource: Resource<InstallationInputs, InstallationLive
       client.get({ ...DEFINITION, name: APPLICATIONS }),
       installedCredentials(client, namespace),
     ]);
-    if (record === undefined && workloads.length === 0 && definition === undefined) {
-      if (desired?.adopt) throw nothingToAdopt(namespace);
+    if (record === undefined && workloads.length === 0) {
+      if (desired !== undefined) requireNothing({ namespace, definition, stack, adopt: desired.adopt });
       return undefined;
     }
-    if (record === undefined && desired !== undefined) requireAdoption({ namespace, definition, workloads, desired });
+    const [first] = workloads;
+    if (record === undefined && desired?.adopt === false) {
+      throw new DayzeroError("ARGOCD_NOT_OWN", `cannot install Argo CD: ${first && nameOf(first)} is there already`, {
+        hint: "name the Secret that it reads Git with in dayzero:gitops.adopt to take it over",
+      });
+    }
     const managedBy = await trackingApplication(client, { namespace, workloads });
     const version = versionOf(workloads) ?? record?.version ?? "";
     const release = desired && (await readReleaseManifest(desired, ctx));
@@ -341,25 +346,22 @@ async function release(client: KubernetesClient, object: KubernetesManifest): Pr
   await client.mergePatch(referenceOf(object), { metadata: { uid: object.metadata.uid, labels } });
 }
 
-function requireAdoption(found: {
+/** Before an installation from nothing: definitions may be left of an earlier one, or be another Argo CD's. */
+function requireNothing(found: {
   readonly namespace: string;
   readonly definition: KubernetesManifest | undefined;
-  readonly workloads: readonly KubernetesManifest[];
-  readonly desired: InstallationInputs;
+  readonly stack: string;
+  readonly adopt: boolean;
 }): void {
-  const { namespace, definition, workloads, desired } = found;
-  if (!desired.adopt) {
-    const what = workloads[0] ?? definition;
-    throw new DayzeroError("ARGOCD_NOT_OWN", `cannot install Argo CD: ${what && nameOf(what)} is there already`, {
-      hint: "name the Secret that it reads Git with in dayzero:gitops.adopt to take it over",
+  const { namespace, definition, stack, adopt } = found;
+  if (adopt) {
+    throw new DayzeroError("ARGOCD_MISSING", `cannot adopt Argo CD: none runs in namespace "${namespace}"`, {
+      hint: "take dayzero:gitops.adopt out to have one installed",
     });
   }
-  if (workloads.length === 0) throw nothingToAdopt(namespace);
-}
-
-function nothingToAdopt(namespace: string): DayzeroError {
-  return new DayzeroError("ARGOCD_MISSING", `cannot adopt Argo CD: none runs in namespace "${namespace}"`, {
-    hint: "take dayzero:gitops.adopt out to have one installed",
+  if (definition === undefined || definition.metadata.labels?.[STACK_LABEL] === stack) return;
+  throw new DayzeroError("ARGOCD_NOT_OWN", `cannot install Argo CD: ${nameOf(definition)} is there already`, {
+    hint: `if no other Argo CD uses it, give it the label ${STACK_LABEL}: ${stack} to hand it over`,
   });
 }
 

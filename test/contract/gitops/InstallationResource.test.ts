@@ -124,7 +124,8 @@ async function wipe(): Promise<void> {
   const objects = await everything("app.kubernetes.io/part-of=argocd");
   await Promise.all(objects.map((object) => client.delete(referenceOf(object))));
   await client.delete(RECORD);
-  await waitFor("the end of the definitions", async () => (await client.get(DEFINITION)) === undefined);
+  const left = () => everything("app.kubernetes.io/part-of=argocd");
+  await waitFor("the end of the definitions", async () => (await left()).length === 0, 60);
 }
 
 test("installationResource makes what the release says, ready and marked, and then sends nothing", async () => {
@@ -144,13 +145,17 @@ test("installationResource makes what the release says, ready and marked, and th
 test("installationResource undoes what somebody removed or changed", async () => {
   await up();
   await client.delete({ apiVersion: "v1", kind: "Service", namespace: NAMESPACE, name: "argocd-repo-server" });
-  await client.mergePatch(REPO_SERVER, { spec: { replicas: 0 } });
+  const containers = [{ name: "argocd-repo-server", image: "quay.io/argoproj/argocd:v0.0.1" }];
+  await client.request("PATCH", `/apis/apps/v1/namespaces/${NAMESPACE}/deployments/${REPO_SERVER.name}`, {
+    body: { spec: { template: { spec: { containers } } } },
+    contentType: "application/strategic-merge-patch+json",
+  });
   expect((await plan())[0]).toMatchObject({
     path: "objects",
     before: expect.stringMatching(/^(Service|Deployment) argocd-repo-server, (Service|Deployment) argocd-repo-server$/),
   });
   await up();
-  expect((await client.get(REPO_SERVER))?.spec).toMatchObject({ replicas: 1 });
+  expect(JSON.stringify((await client.get(REPO_SERVER))?.spec)).not.toContain("v0.0.1");
 });
 
 test("installationResource goes on with what a crash left", async () => {
@@ -287,4 +292,8 @@ test("installationResource, removed, is gone but for definitions that others hav
   expect(await client.get({ ...APPLICATION, ...APPLICATION.metadata })).toBeDefined();
   expect(await client.get({ ...DEFINITION, name: "appprojects.argoproj.io" })).toBeUndefined();
   await installationResource.remove(NAMESPACE, ctx());
+
+  await expect(plan()).rejects.toMatchObject({ code: "ARGOCD_NOT_OWN", hint: expect.stringContaining("label") });
+  await client.mergePatch(DEFINITION, { metadata: { labels: { "dayzero.dev/stack": "test" } } });
+  expect(await plan()).toEqual([{ action: "create", path: "" }]);
 });
