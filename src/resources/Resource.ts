@@ -63,7 +63,7 @@ export interface Resource<Inputs, Live extends object> {
    * `desired` is for what only the system itself can compare (a server-side dry run); a plan with unknown inputs reads without it.
    */
   read(id: string, ctx: Context, desired?: Inputs): Promise<Live | undefined>;
-  /** Pure. Equal inputs and live state give no change. */
+  /** Pure. Equal inputs and live state give no change. Throws what no run may do, so that a plan refuses it as `up` does. */
   plan(live: Live | undefined, desired: Inputs): Change[];
   /** Makes the changes; safe to run again after SIGKILL at any point. Returns what is then live, ready for use. */
   apply(changes: readonly Change[], desired: Inputs, ctx: Context): Promise<Live>;

@@ -86,7 +86,7 @@ async function configureVault(): Promise<void> {
   await owner.write("sys/auth/ci", { type: "jwt" });
   const keys = [publicKey.export({ type: "spki", format: "pem" })];
   await owner.write("auth/ci/config", { jwt_validation_pubkeys: keys, bound_issuer: "https://ci.example.org" });
-  const policy = (await readFile(POLICY, "utf8")).replaceAll("${stack}", NAME);
+  const policy = (await readFile(POLICY, "utf8")).replaceAll(/\$\{stack\}/g, NAME);
   await owner.write("sys/policies/acl/ci-operator", { policy });
   const role = { role_type: "jwt", user_claim: "sub", bound_audiences: ["vault"], token_policies: ["ci-operator"] };
   await owner.write("auth/ci/role/dayzero", role);

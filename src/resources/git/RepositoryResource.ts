@@ -108,7 +108,7 @@ export const repositoryResource: Resource<RepositoryInputs, RepositoryLive> = {
   plan(live, desired) {
     const source = describeSource(desired.source);
     if (live === undefined) return [{ action: "create", path: "", after: source }];
-    if (live.source !== source) return [{ action: "replace", path: "source", before: live.source, after: source }];
+    refuseOtherSource(desired.name, live.source, source);
     const changes: Change[] = [];
     const update = (path: string, before: string, after: string) =>
       changes.push({ action: "update", path, before, after });
@@ -134,14 +134,7 @@ export const repositoryResource: Resource<RepositoryInputs, RepositoryLive> = {
       await converge(draft, desired, undefined, ctx);
       await rename(draft.directory, place);
     } else {
-      const [before, after] = [describeSource(mark.source), describeSource(desired.source)];
-      if (before !== after) {
-        throw new DayzeroError(
-          "REPOSITORY_SOURCE_CHANGED",
-          `cannot make repository "${desired.name}" from ${after}: it was made from ${before}`,
-          { hint: "push the commits you want to keep elsewhere, then run `dayzero down --delete-repository`" },
-        );
-      }
+      refuseOtherSource(desired.name, describeSource(mark.source), describeSource(desired.source));
       await converge(existing, desired, mark.branch, ctx);
     }
     const live = await repositoryResource.read(desired.name, ctx);
@@ -186,6 +179,16 @@ export const repositoryResource: Resource<RepositoryInputs, RepositoryLive> = {
     await rm(`${place}.removed`, { recursive: true, force: true });
   },
 };
+
+/** A replacement would take what was pushed here, and what the controller runs from it: the person does that, with `down`. */
+function refuseOtherSource(name: string, before: string, after: string): void {
+  if (before === after) return;
+  throw new DayzeroError(
+    "REPOSITORY_SOURCE_CHANGED",
+    `cannot make repository "${name}" from ${after}: it was made from ${before}`,
+    { hint: "push the commits you want to keep elsewhere, then run `dayzero down --delete-repository`" },
+  );
+}
 
 /** What is not the stack's is not reported; what cannot be looked at is. */
 async function isOwn(repository: BareRepository, stack: string): Promise<boolean> {

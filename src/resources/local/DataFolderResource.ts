@@ -2,7 +2,7 @@ import { chmod, mkdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { StackLayout } from "../../machine/StackLayout.ts";
-import type { Context, Resource } from "../Resource.ts";
+import type { Change, Context, Resource } from "../Resource.ts";
 import { FileMarks } from "./FileMarks.ts";
 
 const path = z.string().regex(/^data\/[a-z0-9][a-z0-9-]*$/, "is not a folder of data/");
@@ -17,6 +17,8 @@ export type DataFolderInputs = z.infer<typeof inputs>;
 export interface DataFolderLive {
   readonly path: string;
   readonly mode: number;
+  /** Marked as the stack's. One that an earlier Dayzero made is not, and so would never be found once a program drops it. */
+  readonly owned: boolean;
 }
 
 const MODE = 0o700;
@@ -32,13 +34,19 @@ export const dataFolderResource: Resource<DataFolderInputs, DataFolderLive> = {
 
   async read(id, ctx) {
     const found = await stat(folderOf(id, ctx)).catch(() => undefined);
-    return found?.isDirectory() ? { path: id, mode: found.mode & 0o777 } : undefined;
+    if (!found?.isDirectory()) return undefined;
+    const mark = await marks.read(new StackLayout(ctx.directory), id);
+    return { path: id, mode: found.mode & 0o777, owned: mark !== undefined };
   },
 
   plan(live) {
     if (live === undefined) return [{ action: "create", path: "" }];
-    if (live.mode === MODE) return [];
-    return [{ action: "update", path: "mode", before: live.mode.toString(8), after: MODE.toString(8) }];
+    const changes: Change[] = [];
+    const update = (path: string, before: string, after: string) =>
+      changes.push({ action: "update", path, before, after });
+    if (live.mode !== MODE) update("mode", live.mode.toString(8), MODE.toString(8));
+    if (!live.owned) update("owned", "without the stack's mark", "marked");
+    return changes;
   },
 
   async apply(_changes, desired, ctx) {
@@ -46,7 +54,7 @@ export const dataFolderResource: Resource<DataFolderInputs, DataFolderLive> = {
     await marks.write(new StackLayout(ctx.directory), desired.path, {});
     await mkdir(folder, { recursive: true, mode: MODE });
     await chmod(folder, MODE);
-    return { path: desired.path, mode: MODE };
+    return { path: desired.path, mode: MODE, owned: true };
   },
 
   owned: (_stack, ctx) => marks.list(new StackLayout(ctx.directory)),

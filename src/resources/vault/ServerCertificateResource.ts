@@ -4,6 +4,7 @@ import type { KubernetesClient, KubernetesManifest } from "../../clients/Kuberne
 import { KubernetesError } from "../../clients/KubernetesError.ts";
 import { DayzeroError } from "../../config/DayzeroError.ts";
 import { Secret } from "../../credentials/Secret.ts";
+import { canonicalAddress } from "../../machine/canonicalAddress.ts";
 import { createAuthority, issueCertificate, type KeyPair } from "../../machine/issueCertificate.ts";
 import { STACK_LABEL } from "../../manifests/marks.ts";
 import type { Change, Resource } from "../Resource.ts";
@@ -70,10 +71,12 @@ export const serverCertificateResource: Resource<ServerCertificateInputs, Server
   plan(live, desired) {
     if (live === undefined) return [{ action: "create", path: "" }];
     const changes: Change[] = [];
-    for (const path of ["dnsNames", "ipAddresses"] as const) {
-      const [before, after] = [live[path], desired[path]].map((names) => [...names].sort().join(", "));
-      if (before !== after) changes.push({ action: "update", path, before: before ?? "", after: after ?? "" });
-    }
+    const compare = (path: string, ...lists: [readonly string[], readonly string[]]) => {
+      const [before = "", after = ""] = lists.map((names) => [...names].sort().join(", "));
+      if (before !== after) changes.push({ action: "update", path, before, after });
+    };
+    compare("dnsNames", live.dnsNames, desired.dnsNames);
+    compare("ipAddresses", live.ipAddresses, desired.ipAddresses.map(canonicalAddress));
     if (live.authorityDue) changes.push({ action: "update", path: "ca", before: "ends soon", after: "renewed" });
     if (live.due) changes.push({ action: "update", path: "expiresAt", before: live.expiresAt, after: "renewed" });
     return changes;
@@ -227,7 +230,7 @@ function describe(id: string, authority: KeyPair, leaf: KeyPair, now: Date): Ser
   return {
     ...parseId(id),
     dnsNames: withPrefix(names, "DNS:"),
-    ipAddresses: withPrefix(names, "IP Address:"),
+    ipAddresses: withPrefix(names, "IP Address:").map(canonicalAddress),
     ca: authority.certificate,
     digest: createHash("sha256").update(certificate.raw).digest("hex"),
     expiresAt: certificate.validToDate.toISOString(),

@@ -273,10 +273,14 @@ describe("a repository of the person's own", () => {
     expect(ctx.narrated.join("\n")).toMatch(/going on with what was mirrored before/);
   });
 
-  test("another one is a replacement, and is not written over the first", async () => {
-    await up();
+  test("another one is refused, by the plan too, and is not written over the first", async () => {
+    const { live } = await up();
     const source = { kind: "path", path: await own({ "a.yaml": configMap }) };
-    await expect(up({ source })).rejects.toMatchObject({ code: "REPOSITORY_SOURCE_CHANGED" });
+    const desired = repositoryResource.inputs.parse({ name: "fleet", source });
+    const code = "REPOSITORY_SOURCE_CHANGED";
+    expect(() => repositoryResource.plan(live, desired)).toThrow(expect.objectContaining({ code }));
+    await expect(repositoryResource.apply([], desired, ctx)).rejects.toMatchObject({ code });
+    expect(await repositoryResource.read("fleet", ctx)).toMatchObject({ source: "scaffold", revision: live.revision });
   });
 
   test("a revision that breaks later is told by the plan, and the kinds stay those of the last good one", async () => {

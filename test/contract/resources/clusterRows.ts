@@ -133,7 +133,7 @@ export const clusterRows: readonly Row[] = [
         namespace: fc.constant("default"),
         secret: fc.constant("openbao-tls"),
         dnsNames: fc.uniqueArray(fc.domain(), { maxLength: 3 }),
-        ipAddresses: fc.uniqueArray(fc.ipV4(), { maxLength: 2 }),
+        ipAddresses: fc.uniqueArray(fc.oneof(fc.ipV4(), fc.ipV6()), { maxLength: 2 }),
       }),
     tampers: {
       "its key is another's": async (_given: object, { context }) => {

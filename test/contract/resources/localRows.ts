@@ -150,6 +150,8 @@ export const localRows: readonly Row[] = [
     tampers: {
       "its mode is changed": ({ path }: Given, system) => chmod(at(system, path), 0o755),
       "it is gone": ({ path }: Given, system) => rm(at(system, path), { recursive: true }),
+      "an earlier Dayzero made it, which left no mark": (_given: object, { context }) =>
+        rm(new StackLayout(context.directory).owned("data-folder"), { recursive: true }),
       async "it is filled"({ path }: Given, system) {
         await mkdir(at(system, `${path}/member`));
         await writeFile(at(system, `${path}/member/wal`), "data");
