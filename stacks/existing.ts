@@ -8,26 +8,29 @@ import { RepositoryTrust } from "../src/components/RepositoryTrust.ts";
 import type { ExistingSpec, InClusterVaultSpec } from "../src/config/StackSpec.ts";
 import { agentConfigurationOf } from "../src/manifests/agent/agentConfigurationOf.ts";
 import { gitAuthorities } from "../src/manifests/argocd/installation.ts";
+import { gitReaderAccount } from "../src/manifests/gitReaderAccess.ts";
 import { openBaoSpecOf } from "../src/manifests/vault/cluster/openBaoSpecOf.ts";
-import { GIT_READER, OPERATOR } from "../src/manifests/vault/trustNames.ts";
+import { OPERATOR } from "../src/manifests/vault/trustNames.ts";
 
 /** A cluster that there is a kubeconfig for: Argo CD in it, and a repository that it reads with what Vault signs. */
 export default function existing(spec: ExistingSpec): object {
   const { vault: vaultSpec, repository, gitops } = spec;
   const inCluster = vaultSpec.kind === "in-cluster";
-  const accounts = [GIT_READER.serviceAccount, ...(inCluster ? [OPERATOR.serviceAccount] : [])];
+  const reader = gitReaderAccount(spec.stack);
+  const accounts = [reader, ...(inCluster ? [OPERATOR.serviceAccount] : [])];
   const cluster = new ExistingCluster("cluster", { accounts });
-  const argocd = new ArgoCd("argocd", {
-    variant: gitops.variant,
-    adopt: gitops.adopt !== undefined,
-    authorities: gitAuthorities(repository),
-  });
+  // One that runs already stays with whoever installed it.
+  const argocd =
+    gitops.adopt === undefined
+      ? new ArgoCd("argocd", { variant: gitops.variant, authorities: gitAuthorities(repository) })
+      : undefined;
   const vault = inCluster ? openBao(vaultSpec, cluster) : { address: vaultSpec.address, ca: vaultSpec.ca };
   const about = {
     generation: cluster.generation,
     issuerKeys: cluster.issuerKeys,
     issuer: cluster.issuer,
     repository: repository.name,
+    reader,
   };
   const trust =
     vault instanceof OpenBao
@@ -38,17 +41,18 @@ export default function existing(spec: ExistingSpec): object {
     generation: cluster.generation,
     vault,
     trust,
+    serviceAccount: reader,
     agent: all([cluster.generation, vault.ca]).apply(([generation, ca]) =>
       agentConfigurationOf(spec, { generation, ...(ca === undefined ? {} : { vaultCa: ca }) }),
     ),
     agentImage: gitops.agentImage,
     adopt: gitops.adopt,
-    after: [...cluster.ready, ...argocd.ready],
+    after: [...cluster.ready, ...(argocd?.ready ?? [])],
   });
   const issuer = output(vault.address).apply((address) => `${address}/v1/identity/oidc`);
   return {
     generation: cluster.generation,
-    argocdVersion: argocd.version,
+    ...(argocd && { argocdVersion: argocd.version }),
     secretName: source.secretName,
     // What the Git server has to be told: whose tokens it takes, and which of them.
     gitTrust: { keys: issuer.apply((at) => `${at}/.well-known/keys`), audience: trust.audience },

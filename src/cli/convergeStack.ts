@@ -94,6 +94,7 @@ export async function convergeStack<Result>(
         config: toPulumiConfig(spec),
         dryRun,
         context,
+        shared: spec.program === "existing",
         handlers: loadResource,
         onEvent: (event) => {
           narration.tell(event);
@@ -113,7 +114,7 @@ export async function convergeStack<Result>(
       return await then({ loaded, context, result, tools });
     } finally {
       narration.close();
-      close();
+      await close();
       await accepted?.catch(() => undefined);
     }
   } finally {

@@ -32,8 +32,8 @@ export interface ExistingSystems {
   readonly environment: Readonly<Record<string, string>>;
 }
 
-/** What one run uses of the world. Clients are made when first asked for and shared; `close` ends their connections. */
-export function createContext(options: ContextOptions): { context: Context; close(): void } {
+/** What one run uses of the world. Clients are made when first asked for and shared; `close` ends their logins and connections, and never rejects. */
+export function createContext(options: ContextOptions): { context: Context; close(): Promise<void> } {
   const { tools } = options;
   const clients = new Set<{ close(): unknown }>();
   const memory = new Map(options.memory);
@@ -53,11 +53,12 @@ export function createContext(options: ContextOptions): { context: Context; clos
       });
     return admin;
   };
+  let endLogins: (() => Promise<void>) | undefined;
   const logIn = async () => {
+    const { endVaultSessions } = await import("../resources/vault/vaultSessions.ts");
+    endLogins = () => endVaultSessions(memory);
     // Its sessions may be shorter than a run, so it is asked each time and keeps them itself.
-    const client = await openVault(options, { memory, kubernetes, now });
-    clients.add(client);
-    return client;
+    return openVault(options, { memory, kubernetes, now });
   };
   let seen: Promise<VaultClient> | undefined;
   // A dry run is short and starts nothing: a Vault that keeps silent does so to the end, and is waited for once, not by each resource.
@@ -88,7 +89,8 @@ export function createContext(options: ContextOptions): { context: Context; clos
   };
   return {
     context,
-    close() {
+    async close() {
+      await endLogins?.();
       for (const client of clients) client.close();
     },
   };
@@ -105,7 +107,7 @@ async function openCluster({ existing, layout }: ContextOptions): Promise<Kubern
 }
 
 async function openVault(
-  { existing, layout }: ContextOptions,
+  { existing, layout, stack }: ContextOptions,
   run: Pick<Context, "memory" | "kubernetes" | "now">,
 ): Promise<VaultClient> {
   const vault = existing?.spec.vault;
@@ -118,5 +120,5 @@ async function openVault(
     vault === undefined
       ? { address: await serverUrl(layout, "vault"), authority: "platform" }
       : { address: vault.address, authority: openBaoAuthority(vault.install) };
-  return operatorVaultClient({ ...run, ...server, layout });
+  return operatorVaultClient({ ...run, ...server, layout, stack });
 }

@@ -7,6 +7,7 @@ import { absoluteSource, parseStackSpec, programOfFile, stateOfFile } from "../c
 import type { RepositoryChoice, StackSpec } from "../config/StackSpec.ts";
 import { checkName } from "../config/stackRules.ts";
 import { StackLayout } from "../machine/StackLayout.ts";
+import { assertSameProgram } from "./assertSameProgram.ts";
 import { findProject, type Project } from "./findProject.ts";
 import type { Run } from "./Run.ts";
 import { recallStack } from "./StackMemory.ts";
@@ -67,13 +68,7 @@ export async function loadStack(run: Run, stack: string, options: SpecOptions): 
     workingDirectory: run.workingDirectory,
     home: run.environment.HOME,
   });
-  if (spec.program !== program) {
-    throw new DayzeroError(
-      "STACK_PROGRAM_CHANGED",
-      `stack ${JSON.stringify(stack)} was made with dayzero:program: ${program}, its file says ${spec.program}`,
-      { hint: "remove it with the old setting (dayzero down), or give the new one another name" },
-    );
-  }
+  assertSameProgram(spec, program);
   return { project, layout, program, spec, choice, remembered };
 }
 

@@ -85,11 +85,11 @@ function explain(error: unknown): Explanation | undefined {
 const CLIENTS: Readonly<Record<string, Explanation>> = {
   KubernetesError: {
     code: "KUBERNETES_FAILED",
-    hint: "see dayzero status and logs/kube-apiserver.log of the stack, then run dayzero up again",
+    hint: "see that your kubeconfig may do this; of an embedded cluster see dayzero status and logs/kube-apiserver.log, then run dayzero up again",
   },
   VaultError: {
     code: "VAULT_FAILED",
-    hint: "see dayzero status and logs/vault.log of the stack, then run dayzero up again",
+    hint: "see that your login has the policy for this stack (bootstrap/vault/external-operator.hcl); of an embedded Vault see dayzero status and logs/vault.log, then run dayzero up again",
   },
   GitError: {
     code: "GIT_FAILED",

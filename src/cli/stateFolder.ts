@@ -1,6 +1,7 @@
-import { access, chmod, constants, mkdir, stat } from "node:fs/promises";
+import { access, chmod, constants, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { DayzeroError } from "../config/DayzeroError.ts";
+import { makeFolder } from "../machine/makeFolder.ts";
 
 /** Throws `STATE_UNUSABLE` unless the folder, or the one that it would be made in, may be written to. Makes nothing. */
 export async function checkStateFolder(directory: string): Promise<void> {
@@ -19,7 +20,7 @@ export async function checkStateFolder(directory: string): Promise<void> {
 export async function makeStateFolder(directory: string): Promise<void> {
   await checkStateFolder(directory);
   try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await makeFolder(directory, 0o700);
     // One that was there already, made by a person with the modes of their shell.
     await chmod(directory, 0o700);
   } catch (error) {

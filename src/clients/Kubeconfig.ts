@@ -41,12 +41,15 @@ const clusterSchema = z.object({
   "insecure-skip-tls-verify": z.literal(false).optional(),
 });
 
+/** Of entries that other tools brought in for other clusters, nothing is asked but that they have a name. */
 const kubeconfigSchema = z.object({
   "current-context": z.string().optional(),
-  contexts: z.array(z.object({ name: z.string(), context: z.object({ cluster: z.string(), user: z.string() }) })),
-  clusters: z.array(z.object({ name: z.string(), cluster: clusterSchema })),
-  users: z.array(z.object({ name: z.string(), user: userSchema })),
+  contexts: z.array(z.object({ name: z.string(), context: z.unknown() })),
+  clusters: z.array(z.object({ name: z.string(), cluster: z.unknown() })),
+  users: z.array(z.object({ name: z.string(), user: z.unknown() })),
 });
+
+const contextSchema = z.object({ cluster: z.string(), user: z.string() });
 
 const execCredentialSchema = z.object({
   status: z.object({
@@ -73,21 +76,28 @@ export function loadKubeconfig(
   const inline = /[\n{]/.test(pathOrYaml);
   const folder = inline ? undefined : dirname(resolve(pathOrYaml));
   const where = inline ? "inline kubeconfig" : `kubeconfig ${pathOrYaml}`;
-  const parsed = kubeconfigSchema.safeParse(parseYaml(inline ? pathOrYaml : readText(pathOrYaml), where));
-  if (!parsed.success) throw invalid(where, z.prettifyError(parsed.error).replaceAll("\n", " "));
-  const config = parsed.data;
+  const parse = <T>(schema: z.ZodType<T>, value: unknown, what?: string): T => {
+    const parsed = schema.safeParse(value);
+    if (parsed.success) return parsed.data;
+    const problems = z.prettifyError(parsed.error).replaceAll("\n", " ");
+    throw invalid(where, what === undefined ? problems : `${what}: ${problems}`);
+  };
+  const config = parse(kubeconfigSchema, parseYaml(inline ? pathOrYaml : readText(pathOrYaml), where));
   const chosen = options.context ?? config["current-context"];
-  const context = config.contexts.find(({ name }) => name === chosen)?.context;
-  const cluster = config.clusters.find(({ name }) => name === context?.cluster)?.cluster;
-  const user = config.users.find(({ name }) => name === context?.user)?.user;
-  if (context === undefined) {
+  const named = config.contexts.find(({ name }) => name === chosen);
+  if (named === undefined) {
     const known = config.contexts.map(({ name }) => name).join(", ");
     throw invalid(
       where,
       chosen === undefined ? "it has no current context" : `no context "${chosen}" (known: ${known})`,
     );
   }
-  if (!cluster || !user) throw invalid(where, `context "${chosen}" names no known cluster and user`);
+  const context = parse(contextSchema, named.context, `context "${chosen}"`);
+  const ofCluster = config.clusters.find(({ name }) => name === context.cluster);
+  const ofUser = config.users.find(({ name }) => name === context.user);
+  if (!ofCluster || !ofUser) throw invalid(where, `context "${chosen}" names no known cluster and user`);
+  const cluster = parse(clusterSchema, ofCluster.cluster, `cluster "${context.cluster}"`);
+  const user = parse(userSchema, ofUser.user ?? {}, `user "${context.user}"`);
 
   const locate = (path: string): string => (folder === undefined ? path : resolve(folder, path));
   const material = (data: string | undefined, path: string | undefined): string | undefined =>
@@ -155,7 +165,7 @@ function readText(path: string): string {
   } catch (cause) {
     throw new DayzeroError("KUBECONFIG_MISSING", `cannot read "${path}"`, {
       cause,
-      hint: "run dayzero up, which writes it, or name a kubeconfig that is there",
+      hint: "name a kubeconfig that is there; an embedded stack's own is written by dayzero up",
     });
   }
 }

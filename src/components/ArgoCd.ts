@@ -7,8 +7,6 @@ import { KubernetesObject } from "../resources/kubernetes/index.ts";
 
 export interface ArgoCdArgs {
   readonly variant: "core" | "ha";
-  /** One runs already, and is taken over. */
-  readonly adopt: boolean;
   /** PEM, by host, of what Git servers are verified by besides the system's roots. */
   readonly authorities: Readonly<Record<string, string>>;
 }
@@ -22,7 +20,8 @@ export class ArgoCd extends ComponentResource {
   constructor(name: string, args: ArgoCdArgs, options?: ComponentResourceOptions) {
     super("dayzero:components:ArgoCd", name, {}, options);
     const manifest = namespace(ARGOCD_NAMESPACE);
-    const annotations = args.adopt ? { [ADOPT_ANNOTATION]: "true" } : {};
+    // `down` lets the namespace go and leaves it there. Another's Argo CD in it is for the installation to refuse.
+    const annotations = { [ADOPT_ANNOTATION]: "true" };
     const home = new KubernetesObject(
       `${name}-namespace`,
       { ...manifest, metadata: { ...manifest.metadata, annotations } },

@@ -2,9 +2,9 @@ import { getStack } from "@pulumi/pulumi/metadata.js";
 import type { Input, Output } from "@pulumi/pulumi/output.js";
 import { output } from "@pulumi/pulumi/output.js";
 import { ComponentResource, type ComponentResourceOptions, type Resource } from "@pulumi/pulumi/resource.js";
-import { OPERATOR, policyName, subjectOf, VAULT_AUDIENCE } from "../manifests/vault/trustNames.ts";
+import { nameInVault, OPERATOR, subjectOf, VAULT_AUDIENCE } from "../manifests/vault/trustNames.ts";
 import { JwtRole, OidcIssuer, Policy, RootToken } from "../resources/vault/index.ts";
-import { RepositoryTrust } from "./RepositoryTrust.ts";
+import { RepositoryTrust, type RepositoryTrustArgs } from "./RepositoryTrust.ts";
 
 export interface ClusterTrustArgs {
   /** UID of the cluster's kube-system namespace. */
@@ -20,6 +20,7 @@ export interface ClusterTrustArgs {
     readonly storage?: Resource;
   };
   readonly repository: string;
+  readonly reader?: RepositoryTrustArgs["reader"];
 }
 
 /**
@@ -45,14 +46,15 @@ export class ClusterTrust extends ComponentResource {
     const parent = { parent: this, dependsOn: [vault], ...(storage === undefined ? {} : { deletedWith: storage }) };
     const stack = getStack();
 
+    const account = args.reader === undefined ? {} : { reader: args.reader };
     const reader = new RepositoryTrust(
       name,
-      { generation, issuerKeys, issuer, repository, deletedWith: storage },
+      { generation, issuerKeys, issuer, repository, deletedWith: storage, ...account },
       { parent: this, dependsOn: [vault] },
     );
     const policy = new Policy(
       `${name}-operator-policy`,
-      { name: policyName(stack, OPERATOR.role), template: "operator", values: { stack } },
+      { name: nameInVault(stack, OPERATOR.role), template: "operator", values: { stack } },
       parent,
     );
     const operator = new JwtRole(

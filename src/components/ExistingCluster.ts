@@ -1,6 +1,5 @@
 import type { Output } from "@pulumi/pulumi/output.js";
 import { ComponentResource, type ComponentResourceOptions, type Resource } from "@pulumi/pulumi/resource.js";
-import { ADOPT_ANNOTATION, DAYZERO_NAMESPACE } from "../manifests/marks.ts";
 import { Generation } from "../resources/cluster/index.ts";
 import { KubernetesObject } from "../resources/kubernetes/index.ts";
 
@@ -22,28 +21,19 @@ export class ExistingCluster extends ComponentResource {
     super("dayzero:components:ExistingCluster", name, {}, options);
     const parent = { parent: this };
     const generation = new Generation(`${name}-generation`, {}, parent);
-    const home = new KubernetesObject(
-      `${name}-namespace`,
-      {
-        apiVersion: "v1",
-        kind: "Namespace",
-        // Another stack of the same cluster may have made it.
-        metadata: { name: DAYZERO_NAMESPACE, annotations: { [ADOPT_ANNOTATION]: "true" } },
-      },
-      parent,
-    );
+    // Their namespace is made with the inventory, by the first stack of the cluster; the others share it.
     const made = accounts.map(
       (account) =>
         new KubernetesObject(
           `${name}-service-account-${account.name}`,
           { apiVersion: "v1", kind: "ServiceAccount", metadata: account, automountServiceAccountToken: false },
-          { ...parent, dependsOn: [home] },
+          parent,
         ),
     );
     this.generation = generation.uid;
     this.issuerKeys = generation.publicKeys;
     this.issuer = generation.issuer;
-    this.ready = [home, ...made];
+    this.ready = made;
     this.registerOutputs({ generation: this.generation });
   }
 }

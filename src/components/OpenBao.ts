@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { type Input, type Output, output } from "@pulumi/pulumi/output.js";
 import { ComponentResource, type ComponentResourceOptions, type Resource } from "@pulumi/pulumi/resource.js";
+import { ADOPT_ANNOTATION } from "../manifests/marks.ts";
 import { assertOpenBaoSpec, type OpenBaoSpec } from "../manifests/vault/cluster/OpenBaoSpec.ts";
 import {
   OPENBAO_CERTIFICATE,
@@ -39,6 +40,8 @@ export class OpenBao extends ComponentResource {
   readonly ca: Output<string>;
   /** Where that is found in the cluster: `<namespace>/<name>` of a Secret. */
   readonly authority: string;
+  /** What is in it is deleted with its nodes: without them nobody could take it out piece by piece. It stays on their volumes. */
+  readonly storage: Resource;
   /** Known once it is initialized and unsealed. */
   readonly initialized: Output<boolean>;
 
@@ -47,10 +50,13 @@ export class OpenBao extends ComponentResource {
     const { spec, address, recipients, shares, threshold } = args;
     assertOpenBaoSpec(spec);
     const parent = { parent: this };
-    const namespace = new KubernetesObject(`${name}-namespace`, openBaoNamespace(spec), {
-      ...parent,
-      dependsOn: output(args.after ?? []).apply((resources) => resources),
-    });
+    const home = openBaoNamespace(spec);
+    const namespace = new KubernetesObject(
+      `${name}-namespace`,
+      // `down` lets it go and leaves it there, with the volumes.
+      { ...home, metadata: { ...home.metadata, annotations: { [ADOPT_ANNOTATION]: "true" } } },
+      { ...parent, dependsOn: output(args.after ?? []).apply((resources) => resources) },
+    );
     const inside = { ...parent, dependsOn: [namespace] };
     const manifests = openBaoObjects(spec);
     const objects = Object.entries(manifests).map(
@@ -63,7 +69,7 @@ export class OpenBao extends ComponentResource {
     );
     const configuration = createHash("sha256").update(JSON.stringify(manifests.configuration)).digest("hex");
     const nodes = openBaoStatefulSet(spec, { configuration });
-    new KubernetesObject(
+    this.storage = new KubernetesObject(
       `${name}-nodes`,
       {
         ...nodes,

@@ -1,3 +1,4 @@
+import { getStack } from "@pulumi/pulumi/metadata.js";
 import { type Input, type Output, output } from "@pulumi/pulumi/output.js";
 import { ComponentResource, type ComponentResourceOptions, type Resource } from "@pulumi/pulumi/resource.js";
 import type { RemoteRepositorySpec } from "../config/StackSpec.ts";
@@ -19,11 +20,16 @@ export interface RemoteRepositoryArgs {
     readonly oidcRole: Input<string>;
     readonly ready: readonly Resource[];
   };
+  /** The Git reader. */
+  readonly serviceAccount: { readonly namespace: string; readonly name: string };
   /** What the agent in the cluster is told. */
   readonly agent: Input<AgentConfiguration>;
   /** Without it the person runs the agent themselves. */
   readonly agentImage?: string | undefined;
-  /** Secret that Argo CD reads the repository with until now. Its Applications stay as they are, and no other is made. */
+  /**
+   * Secret that an Argo CD of somebody else read the repository with when the stack came. Its Applications stay as they are, and no other
+   * is made: so it is said for good, and not only until that Secret is gone.
+   */
   readonly adopt?: string | undefined;
   /** What makes the service account of the Git reader, and Argo CD. */
   readonly after: readonly Resource[];
@@ -51,6 +57,7 @@ export class RemoteRepository extends ComponentResource {
         oidcRole: trust.oidcRole,
         ...(vault.ca === undefined ? {} : { vaultCa: vault.ca }),
         ...(ca === undefined ? {} : { gitCa: ca }),
+        serviceAccount: args.serviceAccount,
         ...(adopt === undefined ? {} : { adopt }),
       },
       { ...parent, dependsOn: [...args.after, ...trust.ready] },
@@ -73,7 +80,7 @@ export class RemoteRepository extends ComponentResource {
   /** All but the service account, which earns the first credential too and so is there before. */
   #agent(name: string, image: string, configuration: Input<AgentConfiguration>, dependsOn: Resource[]) {
     return output(configuration).apply((configuration) => {
-      const { "service-account": _, ...objects } = agentObjects({ image, configuration });
+      const { "service-account": _, ...objects } = agentObjects({ stack: getStack(), image, configuration });
       return Object.entries(objects).map(
         ([part, manifest]) => new KubernetesObject(`${name}-agent-${part}`, manifest, { parent: this, dependsOn }),
       );

@@ -1,7 +1,16 @@
 import { getStack } from "@pulumi/pulumi/metadata.js";
 import { type Input, type Output, output } from "@pulumi/pulumi/output.js";
 import { ComponentResource, type ComponentResourceOptions, type Resource } from "@pulumi/pulumi/resource.js";
-import { GIT_READER, gitAudience, policyName, subjectOf, VAULT_AUDIENCE } from "../manifests/vault/trustNames.ts";
+import {
+  GIT_READER,
+  gitAudience,
+  jwtMountName,
+  nameInVault,
+  oidcKeyName,
+  oidcRoleName,
+  subjectOf,
+  VAULT_AUDIENCE,
+} from "../manifests/vault/trustNames.ts";
 import { JwtAuth, JwtRole, OidcKey, OidcRole, Policy } from "../resources/vault/index.ts";
 
 export interface RepositoryTrustArgs {
@@ -11,6 +20,8 @@ export interface RepositoryTrustArgs {
   readonly issuerKeys: Input<string[]>;
   readonly issuer: Input<string>;
   readonly repository: string;
+  /** Service account of the Git reader; by default the local program's. */
+  readonly reader?: { readonly namespace: string; readonly name: string };
   /** What all of it is deleted with; nothing where Vault outlives the stack. */
   readonly deletedWith?: Resource | undefined;
 }
@@ -28,15 +39,23 @@ export class RepositoryTrust extends ComponentResource {
 
   constructor(name: string, args: RepositoryTrustArgs, options?: ComponentResourceOptions) {
     super("dayzero:components:RepositoryTrust", name, {}, options);
-    const { generation, issuerKeys, issuer, repository, deletedWith } = args;
+    const {
+      generation,
+      issuerKeys,
+      issuer,
+      repository,
+      deletedWith,
+      reader: account = GIT_READER.serviceAccount,
+    } = args;
     const parent = { parent: this, ...(deletedWith === undefined ? {} : { deletedWith }) };
     const stack = getStack();
     const audience = gitAudience(stack, repository);
 
-    const auth = new JwtAuth(`${name}-auth`, { generation, issuerKeys, issuer }, parent);
+    const named = output(generation).apply((uid) => ({ mount: jwtMountName(stack, uid), key: oidcKeyName(stack, uid) }));
+    const auth = new JwtAuth(`${name}-auth`, { mount: named.mount, generation, issuerKeys, issuer }, parent);
     const policy = new Policy(
       `${name}-git-reader-policy`,
-      { name: policyName(stack, `${GIT_READER.role}-${repository}`), template: "git-reader", values: { repository } },
+      { name: nameInVault(stack, GIT_READER.role), template: "git-reader", values: { stack } },
       parent,
     );
     const reader = new JwtRole(
@@ -44,15 +63,19 @@ export class RepositoryTrust extends ComponentResource {
       {
         mount: auth.mount,
         name: GIT_READER.role,
-        subject: subjectOf(GIT_READER.serviceAccount),
+        subject: subjectOf(account),
         audience: VAULT_AUDIENCE,
         policy: policy.name,
         uses: 1,
       },
       parent,
     );
-    const key = new OidcKey(`${name}-oidc-key`, { generation, audiences: [audience] }, parent);
-    const role = new OidcRole(`${name}-oidc-role`, { repository, generation, key: key.name, audience }, parent);
+    const key = new OidcKey(`${name}-oidc-key`, { name: named.key, audiences: [audience] }, parent);
+    const role = new OidcRole(
+      `${name}-oidc-role`,
+      { name: oidcRoleName(stack, repository), repository, generation, key: key.name, audience },
+      parent,
+    );
 
     this.mount = auth.mount;
     this.oidcRole = role.name;

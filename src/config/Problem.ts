@@ -1,4 +1,5 @@
 import { DayzeroError } from "./DayzeroError.ts";
+import { mayHoldCredential } from "./looksLikeCredential.ts";
 
 /** One thing wrong with a configuration: where, what is expected, and what was found there. */
 export interface Problem {
@@ -33,13 +34,6 @@ function showValue(value: unknown): string {
     // Cyclic, or with a toJSON of its own: its kind has to do.
   }
   if (text === undefined) return Array.isArray(value) ? "a list" : `a ${typeof value}`;
-  if (showsCredential(text)) return "a value with a credential in it (not shown)";
+  if (mayHoldCredential(text)) return "a value with a credential in it (not shown)";
   return text.length > 80 ? `${text.slice(0, 79)}…` : text;
-}
-
-/** Private keys, age identities, tokens of Vault, of Git forges and of OpenID Connect, and URLs with a password or token. */
-export function showsCredential(text: string): boolean {
-  return /AGE-SECRET-KEY-|PRIVATE KEY|:\/\/[^/\s"]*@|\b(hv|s|b)[sbr]?\.[\w-]{20,}|\beyJ[\w-]+\.eyJ|\bgh[opsru]_|\bgithub_pat_|\bglpat-/i.test(
-    text,
-  );
 }

@@ -103,6 +103,8 @@ export interface InClusterVaultSpec extends SealingSpec {
   readonly address: string;
   readonly install: {
     readonly namespace: string;
+    /** OpenBao's, with a digest: a mirror of the one that is used without it. */
+    readonly image?: string;
     readonly replicas: number;
     /** Kubernetes quantity. */
     readonly storage: string;
@@ -113,13 +115,15 @@ export interface InClusterVaultSpec extends SealingSpec {
   };
 }
 
-export interface GitOpsSpec {
-  readonly variant: "core" | "ha";
+/** An Argo CD that is installed, or one of somebody else whose credential is taken over. */
+export type GitOpsSpec = {
   /** Dayzero's image, with a digest: runs as the agent that renews the Git credential. Without it, the person runs one themselves. */
   readonly agentImage?: string;
-  /** Name of Argo CD's Secret that holds today's personal access token, to be replaced. */
-  readonly adopt?: string;
-}
+} & (
+  | { readonly variant: "core" | "ha"; readonly adopt?: never }
+  /** Name of the Secret that held a personal access token when the stack came; it stays here as the record of it. */
+  | { readonly adopt: string; readonly variant?: never }
+);
 
 /** What the person said of the repository on the command line. */
 export interface RepositoryChoice {

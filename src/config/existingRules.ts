@@ -1,8 +1,8 @@
+import { mayHoldCredential } from "./looksLikeCredential.ts";
 import type { Problem } from "./Problem.ts";
-import { showsCredential } from "./Problem.ts";
-import type { ClusterSpec, GitOpsSpec, InClusterVaultSpec, RemoteRepositorySpec } from "./StackSpec.ts";
+import type { ClusterSpec, InClusterVaultSpec, RemoteRepositorySpec } from "./StackSpec.ts";
 import { isBranchName, isInnerFolder, isRepositoryName } from "./stackRules.ts";
-import type { VaultFile } from "./stackSchema.ts";
+import type { GitOpsFile, VaultFile } from "./stackSchema.ts";
 
 /** RFC 1123 label and subdomain: names of Kubernetes objects. */
 const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
@@ -11,6 +11,7 @@ const SUBDOMAIN = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-
 const QUANTITY = /^[1-9]\d*(Ki|Mi|Gi|Ti|Pi|k|M|G|T|P)?$/;
 /** Path of an auth mount or name of a role: both become part of a URL. */
 const VAULT_NAME = /^[\w.-]+(\/[\w.-]+)*$/;
+const PINNED_IMAGE = /^\S+@sha256:[0-9a-f]{64}$/;
 const CIDR = /^[0-9a-f.:]+\/\d{1,3}$/i;
 /** Parameters of seals that are credentials (https://openbao.org/docs/configuration/seal/). */
 const CREDENTIAL_SETTING = /^(token|access_key|secret_key|session_token|client_secret|credentials|password|pin)$/;
@@ -44,6 +45,7 @@ export function checkExistingRepository({ name, source, branch, path, ca }: Remo
   return [...problems, ...checkCa(at("ca"), ca)];
 }
 
+const PINNED_IMAGE_EXPECTED = "expected an image with a digest, so that nobody can put another in its place";
 const LABEL_EXPECTED = "expected lower-case letters, digits and dashes, 40 at most";
 
 /** A Vault that is there, as the file says it. */
@@ -66,7 +68,7 @@ export function checkExternalVault({ address, ca, login, ...more }: VaultFile): 
   }
   if (
     login.method === "jwt" &&
-    (login.tokenFile === "" || /\n/.test(login.tokenFile) || showsCredential(login.tokenFile))
+    (login.tokenFile === "" || /\n/.test(login.tokenFile) || mayHoldCredential(login.tokenFile))
   )
     problems.push({ path: at("login.tokenFile"), message: "expected the path of a file that holds the token" });
   if (login.method === "kubernetes") {
@@ -89,9 +91,11 @@ export function checkInstall({ install }: InClusterVaultSpec, file: VaultFile): 
     if (file[field] !== undefined)
       problems.push({ path: at(field), message: "is for an external Vault; one that is installed has its own" });
   }
-  const { namespace, replicas, storage, storageClass, networks, seal } = install;
+  const { namespace, image, replicas, storage, storageClass, networks, seal } = install;
   if (!LABEL.test(namespace))
     problems.push({ path: at("install.namespace"), message: "expected the name of a namespace", seen: namespace });
+  if (image !== undefined && !PINNED_IMAGE.test(image))
+    problems.push({ path: at("install.image"), message: PINNED_IMAGE_EXPECTED, seen: image });
   if (replicas % 2 === 0)
     problems.push({
       path: at("install.replicas"),
@@ -119,7 +123,7 @@ export function checkInstall({ install }: InClusterVaultSpec, file: VaultFile): 
     return problems;
   }
   for (const [key, value] of Object.entries(seal.settings)) {
-    if (CREDENTIAL_SETTING.test(key) || showsCredential(value))
+    if (CREDENTIAL_SETTING.test(key) || mayHoldCredential(value))
       problems.push({
         path: at(`install.seal.settings.${key}`),
         message: "a credential is not taken: it would end up in files (environmentSecret, or an identity of the pods)",
@@ -150,15 +154,25 @@ export function checkInstall({ install }: InClusterVaultSpec, file: VaultFile): 
   return problems;
 }
 
-export function checkGitOps({ adopt, agentImage }: GitOpsSpec): Problem[] {
+export function checkGitOps({ variant, adopt, agentImage }: GitOpsFile, repository: string | undefined): Problem[] {
   const problems: Problem[] = [];
-  if (agentImage !== undefined && !/^\S+@sha256:[0-9a-f]{64}$/.test(agentImage)) {
-    const message = "expected an image with a digest, so that nobody can put another in its place";
-    problems.push({ path: "config.dayzero:gitops.agentImage", message, seen: agentImage });
-  }
+  if (agentImage !== undefined && !PINNED_IMAGE.test(agentImage))
+    problems.push({ path: "config.dayzero:gitops.agentImage", message: PINNED_IMAGE_EXPECTED, seen: agentImage });
   if (adopt === undefined) return problems;
   const path = "config.dayzero:gitops.adopt";
   if (!SUBDOMAIN.test(adopt)) problems.push({ path, message: "expected the name of a Secret", seen: adopt });
+  // Its own would take the place of the old one before anything proved that it can be renewed.
+  if (repository !== undefined && adopt === `repo-${repository}`) {
+    problems.push({
+      path,
+      message: "is what Dayzero's own Secret is called: set dayzero:repository.name",
+      seen: adopt,
+    });
+  }
+  if (variant !== undefined) {
+    const message = "is for an Argo CD that is installed: one that is adopted stays as it is";
+    problems.push({ path: "config.dayzero:gitops.variant", message, seen: variant });
+  }
   if (agentImage === undefined) {
     problems.push({ path, message: "needs agentImage: what renews the credential has to run before the token goes" });
   }

@@ -139,10 +139,9 @@ function existingSpec(
   const { values, foreign } = file;
   for (const [name, value] of Object.entries(sources.flags)) {
     if (value === undefined) continue;
-    const key = name === "source" ? "source" : name;
     problems.push({
       path: `--${name === "source" ? "repo" : name}`,
-      message: `is for stacks with dayzero:program: local; set config.dayzero:repository.${key} in the stack's file`,
+      message: `is for stacks with dayzero:program: local; set config.dayzero:repository.${name} in the stack's file`,
       seen: value,
     });
   }
@@ -166,9 +165,10 @@ function existingSpec(
   const vaultFile = values["dayzero:vault"];
   const vault = vaultFile === undefined && broken("vault") ? undefined : existingVault(vaultFile ?? {}, path, problems);
 
-  const { variant = "core", agentImage, adopt } = values["dayzero:gitops"] ?? {};
-  const gitops: GitOpsSpec = { variant, ...optional({ agentImage, adopt }) };
-  problems.push(...checkGitOps(gitops));
+  const gitopsFile = values["dayzero:gitops"] ?? {};
+  problems.push(...checkGitOps(gitopsFile, repository?.name));
+  const { variant = "core", agentImage, adopt } = gitopsFile;
+  const gitops: GitOpsSpec = { ...(adopt === undefined ? { variant } : { adopt }), ...optional({ agentImage }) };
   return {
     ...common(sources, file, path),
     program: "existing",
@@ -185,14 +185,14 @@ function existingSpec(
 function existingVault(file: VaultFile, path: Paths, problems: Problem[]): ExistingSpec["vault"] | undefined {
   const address = originOf(file.address ?? "");
   if (file.install !== undefined) {
-    const { namespace = "openbao", storage = "10Gi", storageClass, networks = [] } = file.install;
+    const { namespace = "openbao", image, storage = "10Gi", storageClass, networks = [] } = file.install;
     const seal = sealOf(file.install.seal);
     // Each pod of a Shamir seal is opened by hand after each of its starts: with one that is bearable.
     const { replicas = seal.type === "shamir" ? 1 : 3 } = file.install;
     const vault: InClusterVaultSpec = {
       kind: "in-cluster",
       address,
-      install: { namespace, replicas, storage, ...optional({ storageClass }), networks, seal },
+      install: { namespace, replicas, storage, ...optional({ image, storageClass }), networks, seal },
       ...sealing(file),
     };
     problems.push(...checkInstall(vault, file), ...checkSealing(vault));

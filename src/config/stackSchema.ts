@@ -37,6 +37,7 @@ const install: Shape = {
   kind: "mapping",
   fields: {
     namespace: text,
+    image: text,
     replicas: { kind: "integer", min: 1, max: 7 },
     storage: text,
     storageClass: text,
@@ -81,6 +82,12 @@ const KEYS: Readonly<Record<ProgramName, Readonly<Record<string, Shape>>>> = {
   },
 };
 
+export interface GitOpsFile {
+  readonly variant?: "core" | "ha";
+  readonly agentImage?: string;
+  readonly adopt?: string;
+}
+
 interface RepositoryFile {
   readonly name?: string;
   readonly source?: string;
@@ -108,6 +115,7 @@ export interface VaultFile extends SealingFile {
   readonly login?: LoginFile;
   readonly install?: {
     readonly namespace?: string;
+    readonly image?: string;
     readonly replicas?: number;
     readonly storage?: string;
     readonly storageClass?: string;
@@ -143,11 +151,7 @@ export interface StackFile {
   readonly "dayzero:cluster"?: { readonly kubeconfig: string; readonly context?: string };
   readonly "dayzero:repository"?: RepositoryFile;
   readonly "dayzero:vault"?: VaultFile;
-  readonly "dayzero:gitops"?: {
-    readonly variant?: "core" | "ha";
-    readonly agentImage?: string;
-    readonly adopt?: string;
-  };
+  readonly "dayzero:gitops"?: GitOpsFile;
 }
 
 /** Keys that the Pulumi CLI keeps in the same file; they say nothing to Dayzero. */

@@ -1,4 +1,4 @@
-import { holdsAwsKeyId, holdsAwsSecretKey, looksLikeCredential } from "./looksLikeCredential.ts";
+import { holdsAwsKeyId, holdsAwsSecretKey, looksLikeCredential } from "../config/looksLikeCredential.ts";
 
 /** An input that must not be one. It never holds the value. */
 export interface CredentialProblem {

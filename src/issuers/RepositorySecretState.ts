@@ -1,6 +1,6 @@
 import { decodeJwt } from "jose/jwt/decode";
 import type { KubernetesManifest } from "../clients/KubernetesClient.ts";
-import { EPOCH } from "../manifests/repositorySecret.ts";
+import { EPOCH, REPLACES, WRITER } from "../manifests/repositorySecret.ts";
 import { fingerprintOf } from "./fingerprintOf.ts";
 
 /** What a repository Secret tells about the credential in it; the credential itself stays out. */
@@ -8,6 +8,10 @@ export interface RepositorySecretState {
   readonly url: string;
   readonly username: string;
   readonly epoch: number;
+  /** Process that put it there; "" when it did not say so. */
+  readonly writer: string;
+  /** Secret whose place it took when the stack came; "" when there was none. */
+  readonly replaces: string;
   readonly fingerprint: string;
   /** From the token itself, not from annotations; the epoch of Unix time when there is no token to be read. */
   readonly issuedAt: Date;
@@ -28,6 +32,8 @@ export function repositorySecretState(secret: KubernetesManifest): RepositorySec
     url: value("url"),
     username: value("username"),
     epoch: Number.parseInt(secret.metadata.annotations?.[EPOCH] ?? "0", 10) || 0,
+    writer: secret.metadata.annotations?.[WRITER] ?? "",
+    replaces: secret.metadata.annotations?.[REPLACES] ?? "",
     fingerprint: fingerprintOf(password),
     issuedAt: new Date((claims.iat ?? 0) * 1000),
     expiresAt: new Date((claims.exp ?? 0) * 1000),

@@ -22,7 +22,7 @@ export async function probeGit(url: string, credential: GitCredential, ca: strin
       const why = cause instanceof Error ? cause.message : "no answer";
       throw new DayzeroError("FORGE_UNREACHABLE", `cannot read ${url}: ${why}`, {
         cause,
-        hint: "see whether the Git server runs: `dayzero status`, logs/git-server.log",
+        hint: "see that the Git server runs and is reached from here; of an embedded stack see logs/git-server.log",
       });
     });
     const type = response.headers["content-type"];
@@ -34,7 +34,9 @@ export async function probeGit(url: string, credential: GitCredential, ca: strin
     throw new DayzeroError(
       "CREDENTIAL_REFUSED",
       `cannot read ${url} with credential ${credential.fingerprint}: status ${response.statusCode}${said === "" ? "" : `, "${said}"`}`,
-      { hint: "compare the issuer's audience and generation with what the Git server expects (etc/git-server.json)" },
+      {
+        hint: "see that the Git server trusts this issuer, audience and repository; what that of an embedded stack expects is in etc/git-server.json",
+      },
     );
   } finally {
     await agent.destroy();

@@ -11,6 +11,12 @@ export interface SwapTarget {
   readonly url: string;
   /** Labels of a Secret that is made; one that is there keeps its own besides. */
   readonly labels: Readonly<Record<string, string>>;
+  /** Who writes, where somebody relies on knowing it. */
+  readonly writer?: string;
+  /** Secret whose place it takes; once said, it stays. */
+  readonly replaces?: string;
+  /** A Secret that is for another URL is left alone: the configuration of who writes is an old one. */
+  readonly onlySameUrl?: boolean;
 }
 
 const ATTEMPTS = 5;
@@ -20,6 +26,16 @@ export async function readRepositorySecret(
   { namespace, repository }: Pick<SwapTarget, "namespace" | "repository">,
 ): Promise<KubernetesManifest | undefined> {
   return client.get({ apiVersion: "v1", kind: "Secret", namespace, name: repositorySecretName(repository) });
+}
+
+/** Throws `REPOSITORY_URL_CHANGED` when the Secret is for another URL than its writer was told. */
+export function requireSameUrl({ namespace, repository, url }: SwapTarget, state: RepositorySecretState): void {
+  if (state.url === url) return;
+  throw new DayzeroError(
+    "REPOSITORY_URL_CHANGED",
+    `cannot renew Secret ${namespace}/${repositorySecretName(repository)}: it is for ${JSON.stringify(state.url)}, not ${JSON.stringify(url)}`,
+    { hint: "it is left as it is: run `dayzero up`, which tells the renewing process the URL" },
+  );
 }
 
 /**
@@ -37,6 +53,7 @@ export async function swapRepositorySecret(
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     const live = await readRepositorySecret(client, target);
     const state = live === undefined ? undefined : repositorySecretState(live);
+    if (target.onlySameUrl === true && state !== undefined) requireSameUrl(target, state);
     if (raced && state !== undefined && state.url === target.url && state.expiresAt >= credential.expiresAt)
       return state;
     const resourceVersion = live?.metadata.resourceVersion;
@@ -44,6 +61,8 @@ export async function swapRepositorySecret(
       ...target,
       ...credential,
       epoch: (state?.epoch ?? 0) + 1,
+      writer: target.writer ?? "",
+      replaces: target.replaces ?? state?.replaces ?? "",
       labels: { ...live?.metadata.labels, ...target.labels },
       ...(resourceVersion === undefined ? {} : { resourceVersion }),
     });

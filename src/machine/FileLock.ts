@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { link, mkdir, readdir, rename, rm, unlink, writeFile } from "node:fs/promises";
+import { link, readdir, rename, rm, unlink, writeFile } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { makeFolder } from "./makeFolder.ts";
 import { type MachineIdentity, machineIdentity, processExists, processStartTime } from "./processIdentity.ts";
 import { readIfThere } from "./readIfThere.ts";
 
@@ -80,7 +81,7 @@ export class FileLock {
 type Attempt = { lock: FileLock } | { holder: LockHolder };
 
 async function attempt(path: string): Promise<Attempt> {
-  await mkdir(dirname(path), { recursive: true });
+  await makeFolder(dirname(path));
   for (;;) {
     const current = await readHolder(path);
     if (current === undefined) {

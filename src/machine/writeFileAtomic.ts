@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, open, rename, rm } from "node:fs/promises";
+import { open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
+import { makeFolder } from "./makeFolder.ts";
 
 /**
  * Writes a file so that a reader, or a crash at any point, sees the old content or the new one and nothing else.
@@ -9,7 +10,7 @@ import { dirname } from "node:path";
  */
 export async function writeFileAtomic(path: string, content: string | Uint8Array, mode = 0o600): Promise<void> {
   const folder = dirname(path);
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await makeFolder(folder, 0o700);
   const draft = `${path}.${process.pid}-${randomBytes(4).toString("hex")}.new`;
   try {
     const file = await open(draft, "wx", mode & 0o600);

@@ -1,6 +1,12 @@
+import { DAYZERO_NAMESPACE } from "./marks.ts";
 import { repositorySecretName } from "./repositorySecret.ts";
+import { roleWithBinding } from "./roleWithBinding.ts";
+import { GIT_READER } from "./vault/trustNames.ts";
 
-const RBAC = { apiVersion: "rbac.authorization.k8s.io/v1" } as const;
+/** The Git reader of a stack in a cluster that other stacks may use as well. */
+export function gitReaderAccount(stack: string): { readonly namespace: string; readonly name: string } {
+  return { namespace: DAYZERO_NAMESPACE, name: `${GIT_READER.role}-${stack}` };
+}
 
 /**
  * Lets the Git reader renew one Secret and, where it is told of pushes, refresh one Application. It may not create Secrets, which cannot be restricted by name:
@@ -13,37 +19,18 @@ export function gitReaderAccess(options: {
   readonly serviceAccount: { readonly namespace: string; readonly name: string };
 }) {
   const { namespace, repository, application, serviceAccount } = options;
-  const metadata = { name: `dayzero-git-reader-${repository}`, namespace };
-  return {
-    role: {
-      ...RBAC,
-      kind: "Role",
-      metadata,
-      rules: [
-        {
-          apiGroups: [""],
-          resources: ["secrets"],
-          resourceNames: [repositorySecretName(repository)],
-          verbs: ["get", "update"],
-        },
-        ...(application === undefined
-          ? []
-          : [
-              {
-                apiGroups: ["argoproj.io"],
-                resources: ["applications"],
-                resourceNames: [application],
-                verbs: ["get", "patch"],
-              },
-            ]),
-      ],
-    },
-    roleBinding: {
-      ...RBAC,
-      kind: "RoleBinding",
-      metadata,
-      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: metadata.name },
-      subjects: [{ kind: "ServiceAccount", ...serviceAccount }],
-    },
-  };
+  const rule = (group: string, resources: string, name: string, write: string) => ({
+    apiGroups: [group],
+    resources: [resources],
+    resourceNames: [name],
+    verbs: ["get", write],
+  });
+  return roleWithBinding(
+    { name: `dayzero-git-reader-${repository}`, namespace },
+    [
+      rule("", "secrets", repositorySecretName(repository), "update"),
+      ...(application === undefined ? [] : [rule("argoproj.io", "applications", application, "patch")]),
+    ],
+    { kind: "ServiceAccount", ...serviceAccount },
+  );
 }

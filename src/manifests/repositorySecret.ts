@@ -2,6 +2,10 @@ import type { Secret } from "../credentials/Secret.ts";
 
 /** Counts the swaps; a writer that finds a higher one than it knew has lost a race. */
 export const EPOCH = "dayzero.dev/epoch";
+/** Who put the credential there, where that is for somebody to rely on: `agent/<id of the process>`. */
+export const WRITER = "dayzero.dev/writer";
+/** Name of the Secret that this one was to replace when the stack came. */
+export const REPLACES = "dayzero.dev/replaces";
 const EXPIRES_AT = "dayzero.dev/expires-at";
 const FINGERPRINT = "dayzero.dev/fingerprint";
 
@@ -23,6 +27,10 @@ export interface RepositorySecretOptions {
   readonly expiresAt: Date;
   readonly fingerprint: string;
   readonly epoch: number;
+  /** "" where nobody relies on it. */
+  readonly writer: string;
+  /** "" when there was none. */
+  readonly replaces: string;
   /** Labels beside Argo CD's own. */
   readonly labels: Readonly<Record<string, string>>;
   /** Of the object that this one takes the place of; absent when it is the first. */
@@ -49,6 +57,8 @@ export function repositorySecret(options: RepositorySecretOptions) {
         [EPOCH]: String(options.epoch),
         [EXPIRES_AT]: options.expiresAt.toISOString(),
         [FINGERPRINT]: options.fingerprint,
+        ...(options.writer === "" ? {} : { [WRITER]: options.writer }),
+        ...(options.replaces === "" ? {} : { [REPLACES]: options.replaces }),
       },
       ...(resourceVersion === undefined ? {} : { resourceVersion }),
     },

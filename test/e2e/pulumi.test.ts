@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
-import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -24,17 +25,37 @@ async function findPulumi(): Promise<string | undefined> {
   return undefined;
 }
 
-describe.skipIf(pulumi === undefined)("the local stack under the Pulumi CLI", () => {
-  let folder: string;
-
-  const environment = () => ({
+function environmentIn(folder: string): NodeJS.ProcessEnv {
+  return {
     ...process.env,
     PATH: [join(PACKAGE, "node_modules/.bin"), process.env.PATH].join(delimiter),
     PULUMI_HOME: join(folder, "home"),
     PULUMI_BACKEND_URL: `file://${join(folder, "backend")}`,
     PULUMI_CONFIG_PASSPHRASE: "of this test only",
     PULUMI_SKIP_UPDATE_CHECK: "true",
-  });
+  };
+}
+
+async function makeProject(folder: string, program: string): Promise<void> {
+  await mkdir(join(folder, "stacks"));
+  await mkdir(join(folder, "backend"));
+  await symlink(join(PACKAGE, "node_modules"), join(folder, "node_modules"));
+  await writeFile(join(folder, "package.json"), '{"name": "fleet", "type": "module"}');
+  await writeFile(join(folder, "index.ts"), program);
+  const project = {
+    name: "fleet",
+    runtime: { name: "nodejs", options: { typescript: false } },
+    main: "index.ts",
+    stackConfigDir: "stacks",
+    plugins: { providers: [{ name: "dayzero", path: join(PACKAGE, "bin") }] },
+  };
+  await writeFile(join(folder, "Pulumi.yaml"), JSON.stringify(project));
+}
+
+describe.skipIf(pulumi === undefined)("the local stack under the Pulumi CLI", () => {
+  let folder: string;
+
+  const environment = () => environmentIn(folder);
   const cli = async (...args: string[]): Promise<string> => {
     const options = { cwd: folder, env: environment(), maxBuffer: 1 << 28 };
     const all = [...args, "--stack", "local", "--non-interactive", "--color", "never"];
@@ -52,22 +73,7 @@ describe.skipIf(pulumi === undefined)("the local stack under the Pulumi CLI", ()
 
   beforeAll(async () => {
     folder = await realpath(await mkdtemp(join(tmpdir(), "dz-pulumi-")));
-    await mkdir(join(folder, "stacks"));
-    await mkdir(join(folder, "backend"));
-    await symlink(join(PACKAGE, "node_modules"), join(folder, "node_modules"));
-    await writeFile(join(folder, "package.json"), '{"name": "fleet", "type": "module"}');
-    await writeFile(
-      join(folder, "index.ts"),
-      `export { default } from ${JSON.stringify(join(PACKAGE, "stacks/main.ts"))};\n`,
-    );
-    const project = {
-      name: "fleet",
-      runtime: { name: "nodejs", options: { typescript: false } },
-      main: "index.ts",
-      stackConfigDir: "stacks",
-      plugins: { providers: [{ name: "dayzero", path: join(PACKAGE, "bin") }] },
-    };
-    await writeFile(join(folder, "Pulumi.yaml"), JSON.stringify(project));
+    await makeProject(folder, `export { default } from ${JSON.stringify(join(PACKAGE, "stacks/main.ts"))};\n`);
     await run(pulumi ?? "", ["stack", "init", "local"], { cwd: folder, env: environment() });
     await cli("config", "set", "dayzero:program", "local");
     await cli("config", "set", "--secret", "other:password", CANARY);
@@ -114,4 +120,42 @@ describe.skipIf(pulumi === undefined)("the local stack under the Pulumi CLI", ()
     expect(pids(await dayzero("status", "local", "--json"))).toEqual(pids(before));
     expect(await state()).not.toMatch(CREDENTIAL);
   }, 600_000);
+});
+
+describe.skipIf(pulumi === undefined)("a secret of a program of one's own under the Pulumi CLI", () => {
+  it("reaches the resource, and is in clear neither in the state nor in what is shown", async () => {
+    const folder = await realpath(await mkdtemp(join(tmpdir(), "dz-pulumi-secret-")));
+    const env = environmentIn(folder);
+    const cli = async (...args: string[]): Promise<string> => {
+      const all = [...args, "--stack", "local", "--non-interactive", "--color", "never"];
+      const { stdout, stderr } = await run(pulumi ?? "", all, { cwd: folder, env });
+      return `${stdout}${stderr}`;
+    };
+    try {
+      await makeProject(
+        folder,
+        `import * as pulumi from "@pulumi/pulumi";
+         import { File } from ${JSON.stringify(join(PACKAGE, "src/resources/local/index.ts"))};
+         const password = new pulumi.Config("other").requireSecret("password");
+         const file = new File("secret", { path: "etc/secret.conf", content: pulumi.interpolate\`password=\${password}\` });
+         export const digest = file.digest;`,
+      );
+      await cli("stack", "init");
+      await cli("config", "set", "dayzero:program", "local");
+      await cli("config", "set", "--secret", "other:password", CANARY);
+      const said = [await cli("preview", "--diff"), await cli("up", "--yes", "--diff")];
+      const path = join(folder, ".dayzero/local/etc/secret.conf");
+      expect(await readFile(path, "utf8")).toBe(`password=${CANARY}`);
+      await writeFile(path, "of somebody else");
+      said.push(await cli("preview", "--diff"), await cli("up", "--yes", "--skip-preview", "--diff"));
+      expect(await readFile(path, "utf8")).toBe(`password=${CANARY}`);
+      const exported = await cli("stack", "export");
+      expect(exported).toContain("etc/secret.conf");
+      const digest = createHash("sha256").update(`password=${CANARY}`).digest("hex");
+      said.push(exported, await cli("destroy", "--yes"));
+      for (const text of said) expect(text).not.toMatch(new RegExp(`${CANARY}|${digest}`));
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  }, 180_000);
 });

@@ -176,13 +176,13 @@ export class ProviderClient {
   async update(
     type: string,
     name: string,
-    of: { id: string; olds: Wire; oldInputs: Wire; news: Wire; preview?: boolean },
+    of: { id: string; olds: Wire; oldInputs: Wire; news: Wire; preview?: boolean; timeout?: number },
   ): Promise<Wire> {
     const request = new messages.UpdateRequest().setUrn(this.urn(type, name)).setType(type).setName(name);
     request.setId(of.id).setOlds(structOf(of.olds)).setOldInputs(structOf(of.oldInputs)).setNews(structOf(of.news));
     const response: InstanceType<typeof messages.UpdateResponse> = await this.call(
       "update",
-      request.setPreview(of.preview ?? false),
+      request.setPreview(of.preview ?? false).setTimeout(of.timeout ?? 0),
     );
     return wireOf(response.getProperties());
   }

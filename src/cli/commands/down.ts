@@ -30,12 +30,11 @@ export async function down(run: Run, stack: string, options: DownOptions): Promi
       hint: "answer y, or say --yes, to remove it",
     });
   };
-  if (program === "existing") {
-    const loaded = await loadStack(run, stack, options);
-    if (loaded.spec.program === "existing") {
-      const { downExisting } = await import("../down/downExisting.ts");
-      return report(stack, await downExisting(run, loaded, loaded.spec, confirm));
-    }
+  // Only what stays has to be found by the stack's file: an embedded one is removed whatever that says.
+  const loaded = program === "existing" ? await loadStack(run, stack, options) : undefined;
+  if (loaded?.spec.program === "existing") {
+    const { downExisting } = await import("../down/downExisting.ts");
+    return report(stack, await downExisting(run, loaded, loaded.spec, confirm));
   }
   // Every stack has this file from before its first step until after its last: without it nothing here is ours to remove.
   if (!(await exists(stackMemoryFile(layout)))) {
@@ -66,7 +65,7 @@ export async function down(run: Run, stack: string, options: DownOptions): Promi
       if (!keepsRepository) await rm(stackMemoryFile(layout), { force: true });
       return report(stack, { ...removal, removed: [...stopped.map((name) => `process ${name}`), ...removal.removed] });
     } finally {
-      close();
+      await close();
     }
   } finally {
     await lock.release();

@@ -1,5 +1,5 @@
 import { stringify } from "yaml";
-import type { KubernetesClient, KubernetesManifest } from "../../clients/KubernetesClient.ts";
+import type { KubernetesClient } from "../../clients/KubernetesClient.ts";
 import { DayzeroError } from "../../config/DayzeroError.ts";
 import type { ExistingSpec } from "../../config/StackSpec.ts";
 import type { Manifest } from "../../manifests/argocd/Manifest.ts";
@@ -16,6 +16,8 @@ export interface ManifestsOptions {
   readonly generation?: string;
 }
 
+/** No `@hourly` either: a credential lives ten minutes. */
+const CRON = /^[\w*/,?-]+(\s+[\w*/,?-]+){4}$/;
 /** For people to read and to compare: no aliases, text as it stands. */
 const YAML = { aliasDuplicateObjects: false, blockQuote: "literal", lineWidth: 0 } as const;
 
@@ -43,7 +45,12 @@ export async function manifests(
 }
 
 /** Argo CD as the stack installs it, so that an Application can go on from Git. */
-async function argoCd(run: Run, { gitops, repository }: ExistingSpec): Promise<Manifest[]> {
+async function argoCd(run: Run, { stack, gitops, repository }: ExistingSpec): Promise<Manifest[]> {
+  if (gitops.adopt !== undefined) {
+    throw new DayzeroError("USAGE", `cannot print Argo CD of stack "${stack}": it was there before the stack`, {
+      hint: "it stays with whoever installed it",
+    });
+  }
   const names = ["argocd-manifests"];
   const [[tool], { readReleaseManifest }, { ARGOCD_NAMESPACE: namespace }, { gitAuthorities }] = await Promise.all([
     import("../provideTools.ts").then(({ provideTools }) => provideTools(run, { names })),
@@ -84,6 +91,11 @@ async function agent(
       hint: "name the image as registry/name@sha256:…, so that nobody can put another in its place",
     });
   }
+  if (cron !== undefined && !CRON.test(cron.trim())) {
+    throw new DayzeroError("USAGE", `cannot use --cron ${JSON.stringify(cron)}: expected five fields`, {
+      hint: 'minute, hour, day of the month, month, day of the week: "*/2 * * * *"',
+    });
+  }
   const { context, close } = createContext({
     stack: spec.stack,
     layout: loaded.layout,
@@ -95,20 +107,23 @@ async function agent(
     narrate: () => undefined,
   });
   try {
-    const [{ agentObjects }, { agentConfigurationOf }] = await Promise.all([
+    const [{ agentObjects }, { agentConfigurationOf }, { authorityOfSecret }] = await Promise.all([
       import("../../manifests/agent/agentObjects.ts"),
       import("../../manifests/agent/agentConfigurationOf.ts"),
+      import("../../resources/vault/vaultConnection.ts"),
     ]);
     const { vault } = spec;
     const configuration = agentConfigurationOf(spec, {
       generation: generation ?? (await uidOf(await context.kubernetes())),
       ...(vault.kind === "external"
         ? {}
-        : { vaultCa: await caOf(await context.kubernetes(), vault.install.namespace) }),
+        : { vaultCa: await authorityOfSecret(await context.kubernetes(), { ...vault.install, name: OPENBAO_CERTIFICATE }) }),
     });
-    return Object.values(agentObjects({ image, configuration, ...(cron === undefined ? {} : { cron }) }));
+    return Object.values(
+      agentObjects({ stack: spec.stack, image, configuration, ...(cron === undefined ? {} : { cron }) }),
+    );
   } finally {
-    close();
+    await close();
   }
 }
 
@@ -120,21 +135,6 @@ async function uidOf(kubernetes: KubernetesClient): Promise<string> {
     "cannot tell the cluster's generation: it has no namespace kube-system",
     {
       hint: "see that the kubeconfig of the stack is the right one",
-    },
-  );
-}
-
-/** The authority of the OpenBao in the cluster; only the certificate is taken out of the Secret. */
-async function caOf(kubernetes: KubernetesClient, namespace: string): Promise<string> {
-  const name = OPENBAO_CERTIFICATE;
-  const secret = await kubernetes.get<KubernetesManifest>({ apiVersion: "v1", kind: "Secret", namespace, name });
-  const ca = (secret?.data as Readonly<Record<string, string>> | undefined)?.["ca.crt"];
-  if (ca !== undefined) return Buffer.from(ca, "base64").toString("utf8");
-  throw new DayzeroError(
-    "VAULT_AUTHORITY_MISSING",
-    `cannot find the authority of OpenBao: no Secret ${namespace}/${name}`,
-    {
-      hint: "run `dayzero up`, which makes it",
     },
   );
 }

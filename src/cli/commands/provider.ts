@@ -28,14 +28,21 @@ export async function provider(run: Run, engine: string | undefined): Promise<Ou
 
 /** The stack as `dayzero up` finds it. All of it is loaded here: the engine waits for the port, and not every run needs a stack. */
 async function openStack(run: Run, { stack, config, signal }: Parameters<OpenStack>[0]): ReturnType<OpenStack> {
-  const [{ parsePulumiConfig }, { findProject }, { recallStack, rememberStack }, { createContext }, { systemsOf }] =
-    await Promise.all([
-      import("../../config/parseStackSpec.ts"),
-      import("../findProject.ts"),
-      import("../StackMemory.ts"),
-      import("../createContext.ts"),
-      import("../systemsOf.ts"),
-    ]);
+  const [
+    { parsePulumiConfig },
+    { findProject },
+    { recallStack, rememberStack },
+    { assertSameProgram },
+    { createContext },
+    { systemsOf },
+  ] = await Promise.all([
+    import("../../config/parseStackSpec.ts"),
+    import("../findProject.ts"),
+    import("../StackMemory.ts"),
+    import("../assertSameProgram.ts"),
+    import("../createContext.ts"),
+    import("../systemsOf.ts"),
+  ]);
   const { StackLayout } = await import("../../machine/StackLayout.ts");
   const project = await findProject(run);
   const own = Object.entries(config).map(([key, value]) => [`dayzero:${key}`, value]);
@@ -45,7 +52,8 @@ async function openStack(run: Run, { stack, config, signal }: Parameters<OpenSta
     home: run.environment.HOME,
   });
   const layout = new StackLayout(join(spec.state ?? project.state, stack));
-  const { program: _, ...remembered } = await recallStack(layout);
+  const { program, ...remembered } = await recallStack(layout);
+  assertSameProgram(spec, program);
   const tools = new Map<string, string>();
   const { context, close } = createContext({
     stack,
@@ -59,6 +67,7 @@ async function openStack(run: Run, { stack, config, signal }: Parameters<OpenSta
   });
   return {
     context,
+    shared: spec.program === "existing",
     remembered,
     close,
     async provideTools(narrate) {

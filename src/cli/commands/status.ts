@@ -37,12 +37,16 @@ export async function status(run: Run, stack: string, options: StackOptions): Pr
     narrate: () => undefined,
   });
   try {
-    const survey = await surveyStack(layout, context);
-    const problems = problemsOf(survey, { program, now: context.now() });
+    const found = await surveyStack(layout, context);
+    const adopted = spec?.program === "existing" && spec.gitops.adopt !== undefined;
+    // Its Applications are its owner's, whatever they are called.
+    const survey = adopted ? { ...found, application: undefined } : found;
+    const problems = problemsOf(survey, { program, adopted, now: context.now() });
     const healthy = problems.length === 0;
     const { processes, credentials, ledger, unobservable, application } = survey;
     const text = formatSurvey(stack, survey, {
       problems,
+      adopted,
       kubectl: kubectlOf(spec?.program === "existing" ? spec.cluster : { kubeconfig: layout.kubeconfig }),
       now: context.now(),
       paint: run.paint,
@@ -62,6 +66,6 @@ export async function status(run: Run, stack: string, options: StackOptions): Pr
       text: `${text}\n`,
     };
   } finally {
-    close();
+    await close();
   }
 }

@@ -32,11 +32,16 @@ export async function up(run: Run, stack: string, options: ConvergeOptions): Pro
       const changed = result.changes.filter(({ action }) => action !== "same" && action !== "keep").length;
       for (const message of await recoveryProblems(layout, context)) run.narrator.tell({ kind: "note", message });
       const repository = layout.repository(spec.repository.name);
+      const adopted = spec.program === "existing" && spec.gitops.adopt !== undefined;
+      const reconciled = `${application?.sync ?? "Unknown"} and ${application?.health ?? "Unknown"} at ${revision ?? "no revision"}`;
       const use =
         spec.program === "existing"
           ? [
               `  kubectl     ${kubectlOf(spec.cluster)}`,
               `  push        to ${spec.repository.source}, branch ${application?.branch ?? spec.repository.branch ?? "main"}`,
+              ...(spec.gitops.agentImage === undefined
+                ? [`  agent       run one, or the Git credential ends: dayzero manifests agent ${stack} --help`]
+                : []),
             ]
           : [
               `  kubectl     ${kubectlOf({ kubeconfig: layout.kubeconfig })}`,
@@ -45,7 +50,7 @@ export async function up(run: Run, stack: string, options: ConvergeOptions): Pro
             ];
       const text = [
         `stack ${stack} is up: ${changed === 0 ? "nothing had to change" : `${changed} changed`}, ${formatElapsed(elapsedMs)}`,
-        `  controller  ${controller}, ${application?.sync ?? "Unknown"} and ${application?.health ?? "Unknown"} at ${revision ?? "no revision"}`,
+        `  controller  ${adopted ? "Argo CD as it was: it and its Applications are not looked at" : `${controller}, ${reconciled}`}`,
         ...use,
         "",
         formatLedger(ledger, context.now(), run.columns),

@@ -1,8 +1,10 @@
 import { rm, rmdir } from "node:fs/promises";
+import type { KubernetesClient } from "../../clients/KubernetesClient.ts";
 import type { ExistingSpec } from "../../config/StackSpec.ts";
 import type { Secret } from "../../credentials/Secret.ts";
 import { stackLeaseReference } from "../../hosts/StackLease.ts";
 import { exists } from "../../machine/exists.ts";
+import { isOpenBaoVolume } from "../../manifests/vault/cluster/openBaoNames.ts";
 import { assertAnswers } from "../assertAnswers.ts";
 import { createContext } from "../createContext.ts";
 import { holdStack } from "../holdStack.ts";
@@ -48,17 +50,31 @@ export async function downExisting(
     );
     const lock = await holdStack(run, spec.stack, layout);
     try {
-      const owned = await removeOwned(context, (message) => run.narrator.tell({ kind: "note", message }));
-      // The volumes of an OpenBao stay with their namespace, and without its sealed shares nobody could ever open them.
-      const keepVault = spec.vault.kind === "in-cluster";
-      const files = await removeState(layout, context, { deleteRepository: false, keepVault });
+      const owned = await removeOwned(context, {
+        tell: (message) => run.narrator.tell({ kind: "note", message }),
+        vaultGoes: spec.vault.kind === "in-cluster",
+      });
+      const volumes = await volumesOf(spec, client);
+      // Without its sealed shares nobody could ever open them.
+      const files = await removeState(layout, context, { deleteRepository: false, keepVault: volumes.length > 0 });
       await rm(stackMemoryFile(layout), { force: true });
-      return { removed: [...owned.removed, ...files.removed], kept: [...owned.kept, ...files.kept] };
+      return { removed: [...owned.removed, ...files.removed], kept: [...owned.kept, ...volumes, ...files.kept] };
     } finally {
       await lock.release();
       await rmdir(layout.directory).catch(() => undefined);
     }
   } finally {
-    close();
+    await close();
   }
+}
+
+/** The volumes of an OpenBao stay with their namespace, and with all that is in it: they belong to no object of the stack. */
+async function volumesOf({ vault }: ExistingSpec, client: KubernetesClient): Promise<string[]> {
+  if (vault.kind === "external") return [];
+  const { namespace } = vault.install;
+  const claims = await client.list({ apiVersion: "v1", kind: "PersistentVolumeClaim", namespace });
+  return claims
+    .map(({ metadata }) => metadata.name)
+    .filter(isOpenBaoVolume)
+    .map((name) => `persistentvolumeclaim ${namespace}/${name}, what is in vault, which vault/shares.age.json opens`);
 }

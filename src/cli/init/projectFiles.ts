@@ -84,7 +84,7 @@ config:
     # login: { method: kubernetes, mount: kubernetes, role: dayzero, serviceAccount: ci/dayzero }
   # Or, in its place, OpenBao installed in the cluster; address is how you reach it from here.
   # dayzero:vault:
-  #   install: { namespace: openbao, replicas: 3, storage: 10Gi, seal: { type: shamir } }
+  #   install: { namespace: openbao, storage: 10Gi, seal: { type: shamir } } # image: a mirror of OpenBao's, by digest
   #   address: https://openbao.example.com:8200
   #   recipients: [age1..., age1..., age1...]
   #   shares: 3
@@ -95,6 +95,7 @@ config:
     # path: clusters/production
   # dayzero:gitops:
   #   variant: ha
+  #   agentImage: registry.example.com/dayzero@sha256:... # renews the credential in the cluster; adopt needs it
   #   adopt: name-of-the-repository-secret # of an Argo CD that reads this repository with a personal access token
 `,
 };

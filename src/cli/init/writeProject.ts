@@ -1,6 +1,7 @@
-import { mkdir, realpath, rm, stat } from "node:fs/promises";
+import { realpath, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { DayzeroError } from "../../config/DayzeroError.ts";
+import { makeFolder } from "../../machine/makeFolder.ts";
 import { writeFileAtomic } from "../../machine/writeFileAtomic.ts";
 import type { PlannedFile } from "./planProject.ts";
 
@@ -10,7 +11,7 @@ export async function writeProject(folder: string, files: readonly PlannedFile[]
   try {
     for (const { path: name, before, after } of files) {
       const path = join(folder, name);
-      const made = await mkdir(dirname(path), { recursive: true });
+      const made = await makeFolder(dirname(path));
       if (made !== undefined) undo.push(() => rm(made, { recursive: true }));
       if (before === undefined) {
         await writeFileAtomic(path, after, 0o644);

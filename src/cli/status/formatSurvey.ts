@@ -8,19 +8,28 @@ import type { Survey } from "./surveyStack.ts";
 export function formatSurvey(
   stack: string,
   survey: Survey,
-  options: { problems: readonly string[]; kubectl: string; now: Date; paint: Paint; columns: number | undefined },
+  options: {
+    problems: readonly string[];
+    adopted?: boolean;
+    kubectl: string;
+    now: Date;
+    paint: Paint;
+    columns: number | undefined;
+  },
 ): string {
   const { paint, now, problems } = options;
   const { application } = survey;
   const state = problems.length === 0 ? paint("green", "healthy") : paint("red", "not healthy");
   const argo =
     application === undefined
-      ? "no answer about the root Application"
+      ? options.adopted === true
+        ? "as it was: it and its Applications are not looked at"
+        : "no answer about the root Application"
       : `root Application is ${application.sync} and ${application.health}${application.revision ? ` at ${application.revision}` : ""}`;
   const lines = [
     `${paint("bold", `stack ${stack}`)}: ${state}`,
     ...problems.map((problem) => `${paint("red", "!")} ${problem}`),
-    `  controller  Argo CD, ${argo}`,
+    `  controller  Argo CD${options.adopted === true ? " " : ", "}${argo}`,
     `  kubectl     ${options.kubectl}`,
     ...survey.repositories.flatMap((path) => [
       `  clone       git clone ${path}`,

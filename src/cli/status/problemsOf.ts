@@ -9,7 +9,7 @@ const NOT_GRANTED =
 /** What keeps a stack from being healthy, each with what to do; empty when everything runs, is reconciled and may go on. */
 export function problemsOf(
   { processes, application, credentials, recovery }: Survey,
-  { program, now }: { program: StackSpec["program"]; now: Date },
+  { program, adopted = false, now }: { program: StackSpec["program"]; adopted?: boolean; now: Date },
 ): string[] {
   const dead = processes.filter(({ pid }) => pid === null).map(({ name }) => name);
   const stuck = processes.filter(({ pid, healthy }) => pid !== null && !healthy).map(({ name }) => name);
@@ -19,9 +19,12 @@ export function problemsOf(
   if (dead.length > 0) problems.push(`not running: ${dead.join(", ")}; run dayzero up, it starts what is dead`);
   if (stuck.length > 0) problems.push(`running and not ready: ${stuck.join(", ")}; see logs/${stuck[0]}.log`);
   if (application === undefined) {
-    problems.push(
-      "no answer about the root Application: not there yet, or the cluster does not answer; run dayzero up",
-    );
+    // The Applications of an Argo CD that was taken over are its owner's: the stack makes none.
+    if (!adopted) {
+      problems.push(
+        "no answer about the root Application: not there yet, or the cluster does not answer; run dayzero up",
+      );
+    }
   } else {
     const { sync, health, trouble } = application;
     const look = "see kubectl -n argocd describe application root";

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { KubernetesClient } from "../../clients/KubernetesClient.ts";
@@ -5,7 +6,7 @@ import { KubernetesError } from "../../clients/KubernetesError.ts";
 import { VaultError } from "../../clients/VaultError.ts";
 import { DayzeroError } from "../../config/DayzeroError.ts";
 import type { AgentConfiguration } from "../../manifests/agent/AgentConfiguration.ts";
-import { AGENT_IDENTITY } from "../../manifests/agent/agentPaths.ts";
+import { AGENT_IDENTITY, AGENT_WRITER } from "../../manifests/agent/agentPaths.ts";
 import { GIT_READER, VAULT_AUDIENCE } from "../../manifests/vault/trustNames.ts";
 import type { Renewal, RenewalStatus } from "../renewer/Renewal.ts";
 import { repositoryRenewal } from "../renewer/repositoryRenewal.ts";
@@ -25,7 +26,8 @@ export interface AgentOptions {
  * Keeps the controller's Git credential fresh from inside the cluster, as the service account of its own pod and by no other
  * credential. Its tokens are read from their files at each use, so what the kubelet renews is renewed here.
  *
- * An outage is waited out; each turn leaves a heartbeat. Resolves once stopped.
+ * It renews at its start, whatever the age of the credential: that it can is proved before anything relies on it. An outage is
+ * waited out; each turn leaves a heartbeat. Resolves once stopped.
  */
 export async function serveAgent(
   options: AgentOptions & {
@@ -39,6 +41,7 @@ export async function serveAgent(
   const { renewal, close } = await prepare(options, {
     log: (entry) => write(JSON.stringify({ time: new Date().toISOString(), ...entry })),
     onTurn: beat,
+    writer: `${AGENT_WRITER}${randomUUID()}`,
   });
   await beat(renewal);
   await renewal.run(signal);
@@ -61,7 +64,11 @@ export async function renewOnce(options: AgentOptions): Promise<RenewalStatus & 
 
 async function prepare(
   { configuration, identity, signal }: AgentOptions,
-  hooks: { log(entry: Readonly<Record<string, unknown>>): void; onTurn?(renewal: Renewal): Promise<void> },
+  hooks: {
+    log(entry: Readonly<Record<string, unknown>>): void;
+    onTurn?(renewal: Renewal): Promise<void>;
+    writer?: string;
+  },
 ): Promise<{ renewal: Renewal; config: AgentConfiguration; close(): Promise<void> }> {
   const config = await readAgentConfiguration(configuration);
   const file = (name: string) => join(identity, name);

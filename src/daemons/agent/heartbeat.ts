@@ -10,10 +10,11 @@ const ALIVE_MS = 180_000;
 const schema = z.object({
   at: z.iso.datetime(),
   expiresAt: z.iso.datetime().nullable(),
+  renewedAt: z.iso.datetime().nullable(),
   lastError: z.string().nullable(),
 });
 
-/** What the kubelet's probes ask: whether the agent goes round, and whether what it keeps fresh is still good. */
+/** What the kubelet's probes ask: whether the agent goes round, and whether it has renewed the credential, which is still good. */
 export type AgentQuestion = "alive" | "ready";
 
 /** Tells probes, which run as processes of their own, how it stands. A file, so that no port is open. */
@@ -31,6 +32,7 @@ export async function checkHeartbeat(path: string, question: AgentQuestion, now:
   if (question === "alive") return;
   const why = beat.lastError === null ? "" : `: ${beat.lastError}`;
   if (beat.expiresAt === null) throw failed("READY", `it has not seen the credential yet${why}`);
+  if (beat.renewedAt === null) throw failed("READY", `it has not renewed the credential yet${why}`);
   if (Date.parse(beat.expiresAt) <= now.getTime()) {
     throw failed("READY", `the credential expired at ${beat.expiresAt}${why}`);
   }

@@ -7,6 +7,8 @@ export interface CredentialTimes {
   readonly issuedAt: Date;
   readonly expiresAt: Date;
   readonly fingerprint: string;
+  /** Process that put it there; "" when it did not say so. */
+  readonly writer: string;
 }
 
 /** What `GET /status` tells. */
@@ -15,6 +17,8 @@ export interface RenewalStatus {
   readonly expiresAt: string | null;
   readonly nextRenewal: string | null;
   readonly fingerprint: string | null;
+  /** When this process last put one there itself; null before it did. */
+  readonly renewedAt: string | null;
   /** Failures since the last success. */
   readonly failures: number;
   readonly lastError: string | null;
@@ -29,6 +33,9 @@ const GLANCE_MS = 15_000;
 /**
  * Keeps one credential fresh: looks at the one in place, renews it at two thirds of its life, and tries again after a failure
  * with pauses that grow to half a minute, for as long as it takes.
+ *
+ * With a `writer`, what another one put there is due as well: that shows at its start, and not at two thirds of a life, whether it
+ * can renew.
  */
 export class Renewal {
   readonly #look: () => Promise<CredentialTimes>;
@@ -36,6 +43,8 @@ export class Renewal {
   readonly #now: () => Date;
   readonly #log: (entry: Readonly<Record<string, unknown>>) => void;
   readonly #onTurn: (() => Promise<void>) | undefined;
+  readonly #writer: string | undefined;
+  #renewedAt: Date | undefined;
   #times: CredentialTimes | undefined;
   #failures = 0;
   #lastError: { message: string; at: string } | undefined;
@@ -47,19 +56,24 @@ export class Renewal {
     log: (entry: Readonly<Record<string, unknown>>) => void;
     /** After each look, whatever came of it. */
     onTurn?: () => Promise<void>;
+    writer?: string;
   }) {
     this.#look = options.look;
     this.#renew = options.renew;
     this.#now = options.now;
     this.#log = options.log;
     this.#onTurn = options.onTurn;
+    this.#writer = options.writer;
   }
 
   /** Runs until the signal aborts; never rejects. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const pause = await this.#step(signal);
-      await this.#onTurn?.();
+      // A disk that is full is no reason to let the credential expire.
+      await this.#onTurn?.().catch((error: unknown) =>
+        this.#log({ event: "turn-failed", error: describeFailure(error) }),
+      );
       await delay(pause, undefined, { signal }).catch(() => undefined);
     }
   }
@@ -70,6 +84,8 @@ export class Renewal {
     if (this.#times === undefined || this.#plan(this.#times).due) this.#times = await this.#look();
     if (this.#plan(this.#times).due) {
       this.#times = await this.#renew();
+      // Who won a race to the Secret proved nothing about this process.
+      if (this.#isOwn(this.#times)) this.#renewedAt = this.#now();
       const { fingerprint, expiresAt } = this.#times;
       this.#log({ event: "renewed", fingerprint, expiresAt: expiresAt.toISOString() });
     }
@@ -80,6 +96,7 @@ export class Renewal {
       expiresAt: this.#times?.expiresAt.toISOString() ?? null,
       nextRenewal: this.#times === undefined ? null : this.#plan(this.#times).at.toISOString(),
       fingerprint: this.#times?.fingerprint ?? null,
+      renewedAt: this.#renewedAt?.toISOString() ?? null,
       failures: this.#failures,
       lastError: this.#lastError?.message ?? null,
       lastErrorAt: this.#lastError?.at ?? null,
@@ -103,8 +120,13 @@ export class Renewal {
     }
   }
 
-  #plan({ issuedAt, expiresAt }: CredentialTimes) {
-    return planRenewal({ issuedAt, expiresAt, now: this.#now() });
+  #plan(times: CredentialTimes) {
+    const now = this.#now();
+    return this.#isOwn(times) ? planRenewal({ ...times, now }) : { at: now, due: true };
+  }
+
+  #isOwn({ writer }: CredentialTimes): boolean {
+    return this.#writer === undefined || writer === this.#writer;
   }
 }
 

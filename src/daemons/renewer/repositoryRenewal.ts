@@ -5,7 +5,7 @@ import type { Secret } from "../../credentials/Secret.ts";
 import { issueProved } from "../../issuers/issueProved.ts";
 import { oidcIssuer } from "../../issuers/oidcIssuer.ts";
 import { repositorySecretState } from "../../issuers/RepositorySecretState.ts";
-import { readRepositorySecret, swapRepositorySecret } from "../../issuers/swapRepositorySecret.ts";
+import { readRepositorySecret, requireSameUrl, swapRepositorySecret } from "../../issuers/swapRepositorySecret.ts";
 import { repositorySecretName } from "../../manifests/repositorySecret.ts";
 import { GIT_READER } from "../../manifests/vault/trustNames.ts";
 import { Renewal } from "./Renewal.ts";
@@ -19,6 +19,8 @@ export interface RepositoryRenewalOptions {
   readonly gitCa: string | undefined;
   /** A token of the Git reader for Vault. */
   readonly identity: () => Promise<Secret>;
+  /** Of who has to have put the credential there, see {@link Renewal}. */
+  readonly writer?: string;
   readonly signal: AbortSignal;
   readonly log: (entry: Readonly<Record<string, unknown>>) => void;
   readonly onTurn?: (renewal: Renewal) => Promise<void>;
@@ -26,7 +28,8 @@ export interface RepositoryRenewalOptions {
 
 /** The {@link Renewal} of the controller's credential for one repository; whoever makes it closes it. */
 export function repositoryRenewal(options: RepositoryRenewalOptions): { renewal: Renewal; close(): Promise<void> } {
-  const { kubernetes, config, signal, onTurn } = options;
+  const { kubernetes, config, signal, onTurn, writer } = options;
+  const target = { ...config, labels: {}, onlySameUrl: true, ...(writer === undefined ? {} : { writer }) };
   const vault = new VaultClient({ address: config.vaultAddress, ca: options.vaultCa });
   const issuer = oidcIssuer({
     vault,
@@ -40,15 +43,20 @@ export function repositoryRenewal(options: RepositoryRenewalOptions): { renewal:
   const renewal: Renewal = new Renewal({
     look: async () => {
       const secret = await readRepositorySecret(kubernetes, config);
-      if (secret !== undefined) return repositorySecretState(secret);
+      if (secret !== undefined) {
+        const state = repositorySecretState(secret);
+        requireSameUrl(target, state);
+        return state;
+      }
       const name = `${config.namespace}/${repositorySecretName(config.repository)}`;
       throw new DayzeroError("REPOSITORY_SECRET_MISSING", `cannot renew Secret ${name}: there is none`, {
         hint: "run `dayzero up`: it makes the Secret again",
       });
     },
-    renew: async () => swapRepositorySecret(kubernetes, { ...config, labels: {} }, await issueProved(issuer, signal)),
+    renew: async () => swapRepositorySecret(kubernetes, target, await issueProved(issuer, signal)),
     now: () => new Date(),
     log: options.log,
+    ...(writer === undefined ? {} : { writer }),
     ...(onTurn === undefined ? {} : { onTurn: () => onTurn(renewal) }),
   });
   return { renewal, close: () => vault.close() };

@@ -3,13 +3,15 @@ import { DayzeroError } from "../../config/DayzeroError.ts";
 import { CREDENTIAL_REFUSED, credentialProblems } from "../../credentials/credentialProblems.ts";
 import type { LedgerEntry } from "../../credentials/LedgerEntry.ts";
 import type { Change, Context } from "../../resources/Resource.ts";
+import type { AnyHandler } from "../Handler.ts";
+import { identityIfKnown } from "../identityIfKnown.ts";
+import { invalidInputs } from "../inputProblems.ts";
+import { decodeProperties, type Properties, redactProperties } from "../propertyValues.ts";
+import { readLive } from "../readLive.ts";
 import type { Action, ConvergeEvent, ResourceEvent } from "./ConvergeEvent.ts";
-import type { AnyHandler } from "./Handler.ts";
-import { isNotThere } from "./isNotThere.ts";
 import type { KubernetesProviders } from "./KubernetesProviders.ts";
 import { Phases } from "./Phases.ts";
 import type { ProgramListener, Registered, Registration } from "./ProgramServer.ts";
-import { decodeProperties, type Properties, redactProperties, UNKNOWN } from "./propertyValues.ts";
 import { unsupportedOptions } from "./pulumiOptions.ts";
 import { STACK_TYPE, urnOf } from "./urnOf.ts";
 
@@ -226,12 +228,12 @@ export class Deployment implements ProgramListener {
     const ctx = this.contextFor(resource);
     const parsed = handler.inputs.safeParse(inputs.values);
     if (inputs.unknown.length > 0)
-      return this.#decideUnknown(handler, parsed.data ?? inputs.values, inputs.unknown, ctx);
+      return this.#decideUnknown(handler, identityIfKnown(handler, parsed, inputs.values), inputs.unknown, ctx);
     if (!parsed.success) throw invalidInputs(parsed.error.issues);
     const desired = (protect && handler.protected?.(parsed.data)) || parsed.data;
     const id = handler.identify(desired);
     this.#claim(handler, id, resource.urn);
-    const live = await readIfThere(handler, id, ctx, desired);
+    const live = await readLive(handler, id, ctx, desired);
     const changes = handler.plan(live, desired);
     const action = actionOf(changes);
     if (action === "replace" && protect) throw protectedFromReplace(id, changes);
@@ -243,12 +245,11 @@ export class Deployment implements ProgramListener {
   /** Only in a plan: what will be done to a resource some of whose inputs another one has yet to provide. */
   async #decideUnknown(
     handler: AnyHandler,
-    inputs: unknown,
+    id: string | undefined,
     unknown: readonly string[],
     ctx: Context,
   ): Promise<Decision> {
-    const id = identityIfKnown(handler, inputs);
-    const live = id === undefined ? undefined : await readIfThere(handler, id, ctx);
+    const live = id === undefined ? undefined : await readLive(handler, id, ctx);
     const action = live === undefined ? "create" : "update";
     const changes = unknown.map((path) => ({ action, path, after: "known after apply" }) as const);
     return { action, changes, id, live };
@@ -267,31 +268,6 @@ export class Deployment implements ProgramListener {
   }
 }
 
-/** In a plan, a system that is not there has nothing in it. */
-async function readIfThere(
-  handler: AnyHandler,
-  id: string,
-  ctx: Context,
-  desired?: unknown,
-): Promise<object | undefined> {
-  try {
-    return await handler.read(id, ctx, desired);
-  } catch (error) {
-    if (ctx.dryRun && isNotThere(error)) return undefined;
-    throw error;
-  }
-}
-
-function identityIfKnown(handler: AnyHandler, inputs: unknown): string | undefined {
-  try {
-    const id = handler.identify(inputs);
-    return id.includes(UNKNOWN) ? undefined : id;
-  } catch {
-    // Inputs that do not parse while values are unknown may lack what the identity is made of.
-    return undefined;
-  }
-}
-
 function actionOf(changes: readonly Change[]): Action {
   for (const action of ["replace", "create", "update"] as const) {
     if (changes.some((change) => change.action === action)) return action;
@@ -307,13 +283,6 @@ function mergeOutputs(
 ): Record<string, unknown> {
   const known = Object.entries(live).filter(([key, value]) => value !== undefined && !secret.has(key));
   return { ...inputs, ...Object.fromEntries(known) };
-}
-
-function invalidInputs(issues: readonly { path: PropertyKey[]; message: string }[]): DayzeroError {
-  const problems = issues.map(({ path, message }) => `${path.map(String).join(".") || "inputs"}: ${message}`);
-  return new DayzeroError("INPUTS_INVALID", `its inputs are not valid: ${problems.join("; ")}`, {
-    hint: "correct them in the program",
-  });
 }
 
 /** Here nothing would keep them; under `pulumi up` the same program's inputs are kept. */

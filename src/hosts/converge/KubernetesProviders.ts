@@ -1,11 +1,11 @@
 import type { KubernetesClient } from "../../clients/KubernetesClient.ts";
 import { DayzeroError } from "../../config/DayzeroError.ts";
 import type { Context } from "../../resources/Resource.ts";
+import type { AnyHandler } from "../Handler.ts";
+import { isNotThere } from "../isNotThere.ts";
 import type { LeasedCluster } from "../LeasedCluster.ts";
+import type { Properties } from "../propertyValues.ts";
 import type { ResourceEvent } from "./ConvergeEvent.ts";
-import type { AnyHandler } from "./Handler.ts";
-import { isNotThere } from "./isNotThere.ts";
-import type { Properties } from "./propertyValues.ts";
 
 interface Options {
   /** The run's own, without its Lease: it tells which server is the stack's. */

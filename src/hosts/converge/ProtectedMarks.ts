@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { readIfThere } from "../../machine/readIfThere.ts";
 import { writeFileAtomic } from "../../machine/writeFileAtomic.ts";
 import type { Context } from "../../resources/Resource.ts";
+import type { AnyHandler } from "../Handler.ts";
 import type { RegisteredResource } from "./Deployment.ts";
-import type { AnyHandler } from "./Handler.ts";
 
 /**
  * Remembers which resources were declared with `protect`, for the run in which they are no longer declared at all.

@@ -4,10 +4,10 @@ import { DayzeroError } from "../../config/DayzeroError.ts";
 import type { LedgerEntry } from "../../credentials/LedgerEntry.ts";
 import type { Context } from "../../resources/Resource.ts";
 import { resourceTypes } from "../../resources/registry.ts";
+import type { AnyHandler } from "../Handler.ts";
 import { leased } from "../LeasedCluster.ts";
 import type { ConvergeEvent } from "./ConvergeEvent.ts";
 import { Deployment, type RegisteredResource, type ResourceChange } from "./Deployment.ts";
-import type { AnyHandler } from "./Handler.ts";
 import { KubernetesProviders } from "./KubernetesProviders.ts";
 import { ProgramServer } from "./ProgramServer.ts";
 import { ProtectedMarks } from "./ProtectedMarks.ts";
@@ -24,6 +24,8 @@ export interface ConvergeOptions {
   /** Only find out what would be done. */
   readonly dryRun: boolean;
   readonly context: Context;
+  /** Whether its systems are reached from other machines too: the Lease is then taken before any step, not with the first use of the cluster. */
+  readonly shared?: boolean;
   /** The implementation of a `dayzero:*` type; `undefined` when there is none. */
   readonly handlers: (type: string) => Promise<AnyHandler | undefined>;
   /** The types that may own something, in the order in which things are made; by default the registry's. */
@@ -69,6 +71,7 @@ export async function converge(options: ConvergeOptions): Promise<ConvergeResult
     assertWritable: assertHeld,
   });
   try {
+    if (options.shared === true && !dryRun) await context.kubernetes();
     await runProgram(options, deployment, signal);
     const marks = new ProtectedMarks(context.directory);
     if (!dryRun) await marks.remember(deployment.registered);

@@ -1,9 +1,9 @@
 import { DayzeroError } from "../../config/DayzeroError.ts";
 import type { Change, Context, Stay } from "../../resources/Resource.ts";
+import type { AnyHandler } from "../Handler.ts";
+import { isNotThere } from "../isNotThere.ts";
 import type { Action, ConvergeEvent, ResourceEvent } from "./ConvergeEvent.ts";
 import type { RegisteredResource, ResourceChange } from "./Deployment.ts";
-import type { AnyHandler } from "./Handler.ts";
-import { isNotThere } from "./isNotThere.ts";
 import type { ProtectedMarks } from "./ProtectedMarks.ts";
 
 interface Options {
@@ -17,6 +17,8 @@ interface Options {
   readonly emit: (event: ConvergeEvent) => void;
   /** Throws when nothing may be written any more. */
   readonly assertWritable: () => void;
+  /** The systems are not the stack's own: one that is not there is an error, not one that is yet to be made and so holds nothing. */
+  readonly mustAnswer?: true;
 }
 
 interface Dropped {
@@ -58,7 +60,7 @@ async function droppedOf(handler: AnyHandler, options: Options): Promise<Dropped
   try {
     owned = await handler.owned(options.stack, ctx);
   } catch (error) {
-    if (isNotThere(error)) return [];
+    if (options.mustAnswer === undefined && isNotThere(error)) return [];
     throw error;
   }
   // What was made last may need what was made first.

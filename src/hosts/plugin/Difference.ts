@@ -1,5 +1,5 @@
 import type { Change } from "../../resources/Resource.ts";
-import { changePath, topOf } from "./propertyPath.ts";
+import { changePath, topOf } from "../propertyPath.ts";
 
 /** What a Diff answers, without the wire. */
 export interface Difference {

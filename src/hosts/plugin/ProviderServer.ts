@@ -33,10 +33,12 @@ const { Kind } = PropertyDiff;
 export class ProviderServer {
   readonly port: number;
   readonly #server: grpc.Server;
+  readonly #calls: ReadonlySet<Promise<unknown>>;
 
-  private constructor(server: grpc.Server, port: number) {
+  private constructor(server: grpc.Server, port: number, calls: ReadonlySet<Promise<unknown>>) {
     this.#server = server;
     this.port = port;
+    this.#calls = calls;
   }
 
   static async listen(options: ProviderServerOptions): Promise<ProviderServer> {
@@ -44,33 +46,46 @@ export class ProviderServer {
       "grpc.max_receive_message_length": MAX_MESSAGE_BYTES,
       "grpc.max_send_message_length": MAX_MESSAGE_BYTES,
     });
-    server.addService(providerService.ResourceProviderService, implementation(options));
+    const calls = new Set<Promise<unknown>>();
+    server.addService(providerService.ResourceProviderService, implementation(options, calls));
     const port = await new Promise<number>((resolve, reject) => {
       server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, bound) => {
         if (error) reject(error);
         else resolve(bound);
       });
     });
-    return new ProviderServer(server, port);
+    return new ProviderServer(server, port, calls);
   }
 
-  /** Takes no new calls and resolves when those under way are answered; after `patienceMs` they are dropped. */
+  /**
+   * Resolves when the calls under way are answered, or `patienceMs` are over, and with all connections closed. It does not wait for
+   * the other end to close them, as the server's own graceful shutdown does: the engine keeps its connection until the plugin is gone.
+   */
   async close(patienceMs: number): Promise<void> {
-    const timer = setTimeout(() => this.#server.forceShutdown(), patienceMs);
-    await new Promise<void>((resolve) => this.#server.tryShutdown(() => resolve()));
+    let timer: NodeJS.Timeout | undefined;
+    const over = new Promise((resolve) => {
+      timer = setTimeout(resolve, patienceMs);
+    });
+    await Promise.race([Promise.allSettled(this.#calls), over]);
     clearTimeout(timer);
+    this.#server.forceShutdown();
   }
 }
 
-function implementation({ provider, version, onEngine }: ProviderServerOptions): grpc.UntypedServiceImplementation {
+function implementation(
+  { provider, version, onEngine }: ProviderServerOptions,
+  calls: Set<Promise<unknown>>,
+): grpc.UntypedServiceImplementation {
   const unary = <Request>(answer: (message: Request) => unknown): grpc.UntypedHandleCall => {
     const handle: grpc.handleUnaryCall<unknown, unknown> = (call, callback) => {
-      Promise.resolve()
+      const answered = Promise.resolve()
         .then(() => answer(call.request as Request))
         .then(
           (response) => callback(null, response),
           (error: unknown) => callback({ code: grpc.status.UNKNOWN, details: provider.redact(describe(error)) }),
-        );
+        )
+        .finally(() => calls.delete(answered));
+      calls.add(answered);
     };
     return handle as grpc.UntypedHandleCall;
   };

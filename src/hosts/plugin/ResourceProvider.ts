@@ -1,10 +1,13 @@
 import { DayzeroError } from "../../config/DayzeroError.ts";
 import { CREDENTIAL_REFUSED, credentialProblems } from "../../credentials/credentialProblems.ts";
-import type { Change, Context, Resource } from "../../resources/Resource.ts";
-import { isNotThere } from "../converge/isNotThere.ts";
-import { decodeProperties, type Properties, UNKNOWN } from "../converge/propertyValues.ts";
+import type { Change, Context } from "../../resources/Resource.ts";
+import type { AnyHandler } from "../Handler.ts";
+import { identityIfKnown } from "../identityIfKnown.ts";
+import { inputProblems, invalidInputs } from "../inputProblems.ts";
+import { pathsMeet, topOf } from "../propertyPath.ts";
+import { decodeProperties, type Properties, secretValue } from "../propertyValues.ts";
+import { readLive } from "../readLive.ts";
 import { type Difference, differenceOf } from "./Difference.ts";
-import { pathsMeet, propertyPath, topOf } from "./propertyPath.ts";
 import { SecretValues } from "./SecretValues.ts";
 import type { OpenStack } from "./StackAccess.ts";
 import { StackSession } from "./StackSession.ts";
@@ -13,8 +16,16 @@ import { takeoverProblems } from "./takeoverProblems.ts";
 /** Properties as they are on the wire: with Pulumi's signatures. */
 export type Wire = Record<string, unknown>;
 
-// biome-ignore lint/suspicious/noExplicitAny: implementations of all kinds, found by their type
-type AnyResource = Resource<any, any>;
+interface Inputs extends Properties {
+  /** What came marked as a secret in them. */
+  readonly secrets: SecretValues;
+}
+
+interface Comparison {
+  readonly live: object | undefined;
+  readonly changes: readonly Change[];
+  readonly desired: unknown;
+}
 
 export interface Target {
   readonly urn: string;
@@ -31,7 +42,7 @@ export type Severity = "info" | "warning" | "error";
 
 export interface ResourceProviderOptions {
   readonly openStack: OpenStack;
-  readonly load: (type: string) => Promise<AnyResource | undefined>;
+  readonly load: (type: string) => Promise<AnyHandler | undefined>;
   /** Shown to the person, under the resource that it is about; `ephemeral` while that is under way only. */
   readonly log: (severity: Severity, message: string, about: { urn: string; ephemeral: boolean }) => void;
 }
@@ -41,6 +52,7 @@ const SELF_CHANGING: ReadonlySet<string> = new Set([
   "dayzero:kubernetes:Object",
   "dayzero:gitops:RepositoryCredential",
 ]);
+const SECRET_IDENTITY = "a secret is part of its identity, which Pulumi keeps and shows in clear";
 const REPOSITORY = "dayzero:git:Repository";
 
 /**
@@ -93,7 +105,7 @@ export class ResourceProvider {
   /** The inputs go back as they came, so that Pulumi's state holds what the program says: each later call parses them again. */
   async check(target: Target, news: Wire): Promise<Checked> {
     const resource = await this.#resource(target);
-    const { values, unknown, secret } = this.#decode(news);
+    const { values, unknown, secret, secrets } = this.#decode(news);
     const parsed = resource.inputs.safeParse(values);
     const failures: { property: string; reason: string }[] = [];
     // The engine shows the value of a property that it is told: where that may be a secret, the path stands in the reason only.
@@ -106,13 +118,15 @@ export class ResourceProvider {
       const reason = `it looks like ${looksLike}: ${CREDENTIAL_REFUSED.why}; ${CREDENTIAL_REFUSED.hint}`;
       fail(path, reason, { hidden: true });
     }
-    for (const { property, reason, misspelt } of parsed.error?.issues.flatMap(failuresOf) ?? []) {
-      if (unknown.some((path) => pathsMeet(path, property))) continue;
-      if (credentials.some(({ path }) => pathsMeet(path, property))) continue;
-      fail(property, reason, misspelt ? { hidden: true } : {});
+    for (const { path, reason, misspelt } of inputProblems(parsed.error?.issues ?? [])) {
+      if (unknown.some((each) => pathsMeet(each, path))) continue;
+      if (credentials.some((each) => pathsMeet(each.path, path))) continue;
+      fail(path, reason, misspelt ? { hidden: true } : {});
     }
     const id = identityIfKnown(resource, parsed, values);
-    if (id !== undefined) {
+    if (id !== undefined && secrets.areIn(id)) {
+      fail("", `${SECRET_IDENTITY}: pass that part as plain text`);
+    } else if (id !== undefined) {
       const claim = keyOf(resource, id);
       const other = this.#claims.get(claim) ?? target.urn;
       if (other === target.urn) this.#claims.set(claim, target.urn);
@@ -131,20 +145,27 @@ export class ResourceProvider {
   ): Promise<Difference> {
     const { id, olds, news, oldInputs } = request;
     const resource = await this.#resource(target);
+    this.#decode(oldInputs);
     const inputs = this.#decode(news);
     const parsed = resource.inputs.safeParse(inputs.values);
-    const compare = (nextId: string | undefined, changes: readonly Change[]) =>
-      differenceOf({ id, nextId, changes, oldInputs, newInputs: news });
+    const compare = (nextId: string | undefined, changes: readonly Change[]) => {
+      // What is named after a secret, of these inputs or of earlier ones, is said of the whole property.
+      const shown = changes.map((change) =>
+        this.#secrets.areIn(change.path) ? { ...change, path: topOf(change.path) } : change,
+      );
+      return differenceOf({ id, nextId, changes: shown, oldInputs, newInputs: news });
+    };
     if (inputs.unknown.length > 0) {
       const changes = inputs.unknown.map((path) => ({ action: "update", path }) as const);
       return compare(identityIfKnown(resource, parsed, inputs.values), changes);
     }
-    const desired = parsedInputs(parsed);
-    const nextId = resource.identify(desired);
+    if (!parsed.success) throw invalidInputs(parsed.error.issues);
+    const nextId = identified(resource, parsed.data, inputs);
     if (nextId !== id) return compare(nextId, []);
     const session = await this.#open(target);
-    const live = await session.reading(this.#operation(target), (ctx) => readIfThere(resource, id, ctx, desired));
-    const changes = resource.plan(live, desired);
+    const { live, changes } = await session.reading(this.#operation(target), (ctx) =>
+      comparison(resource, id, parsed.data, ctx),
+    );
     if (live === undefined) this.#say("info", target, "it is gone, and will be made again");
     if (changes.length > 0 || live === undefined || SELF_CHANGING.has(resource.type)) return compare(nextId, changes);
     return compare(nextId, staleOutputs(olds, this.#found(resource, live, inputs)));
@@ -205,7 +226,7 @@ export class ResourceProvider {
 
   /** Read, plan, and apply what differs; a preview stops before that and answers with what is known then. */
   async #make(
-    resource: AnyResource,
+    resource: AnyHandler,
     target: Target,
     { id, news, preview, timeout }: { id?: string; news: Wire; preview: boolean; timeout: number },
   ): Promise<{ id: string; properties: Wire }> {
@@ -214,8 +235,9 @@ export class ResourceProvider {
       if (preview) return { id: "", properties: news };
       throw new DayzeroError("INPUTS_UNKNOWN", `its inputs are not known: ${inputs.unknown.join(", ")}`);
     }
-    const desired = parsedInputs(resource.inputs.safeParse(inputs.values));
-    const identity = resource.identify(desired);
+    const parsed = resource.inputs.safeParse(inputs.values);
+    if (!parsed.success) throw invalidInputs(parsed.error.issues);
+    const identity = identified(resource, parsed.data, inputs);
     if (id !== undefined && id !== identity) {
       throw new DayzeroError("IDENTITY_CHANGED", `it is "${id}" and its inputs say "${identity}"`, {
         hint: "run `pulumi up` again: it has to be replaced",
@@ -224,39 +246,45 @@ export class ResourceProvider {
     const session = await this.#open(target);
     const operation = this.#operation(target, timeout);
     if (preview) {
-      const live = await session.reading(operation, (ctx) => readIfThere(resource, identity, ctx, desired));
-      const same = live !== undefined && resource.plan(live, desired).length === 0;
+      const { live, changes } = await session.reading(operation, (ctx) =>
+        comparison(resource, identity, parsed.data, ctx),
+      );
       // What a change will lead to is not known before it is made: outputs that are left out are unknown to a preview.
-      return same
+      return live !== undefined && changes.length === 0
         ? { id: identity, properties: this.#outputs(resource, live, inputs, news) }
         : { id: id ?? "", properties: news };
     }
     const live = await session.writing(operation, async (ctx) => {
-      const found = await resource.read(identity, ctx, desired);
-      const changes = resource.plan(found, desired);
+      const { live: found, changes, desired } = await comparison(resource, identity, parsed.data, ctx);
       return found !== undefined && changes.length === 0 ? found : resource.apply(changes, desired, ctx);
     });
     return { id: identity, properties: this.#outputs(resource, live, inputs, news) };
   }
 
   /** Inputs as they came (secrets still wrapped), overlaid with what is live. */
-  #outputs(resource: AnyResource, live: object, inputs: Properties, news: Wire): Wire {
+  #outputs(resource: AnyHandler, live: object, inputs: Inputs, news: Wire): Wire {
     return { ...news, ...this.#found(resource, live, inputs) };
   }
 
-  /** What a program gets of what is live; never what came as a secret input. */
-  #found(resource: AnyResource, live: object, { secret }: Properties): Wire {
-    const found = Object.entries(plain(resource.outputs?.(live) ?? live));
-    return Object.fromEntries(found.filter(([key]) => !secret.has(key)));
+  /** What a program gets of what is live: never what came as a secret input, and marked where it may be made from one. */
+  #found(resource: AnyHandler, live: object, { values, secret }: Inputs): Wire {
+    const found = Object.entries(plain(resource.outputs?.(live) ?? live)).filter(([key]) => !secret.has(key));
+    // Not only what holds it: the digest of a short secret tells it too.
+    const isPlain = (key: string, value: unknown) => secret.size === 0 || canonical(value) === canonical(values[key]);
+    return Object.fromEntries(found.map(([key, value]) => [key, isPlain(key, value) ? value : secretValue(value)]));
   }
 
-  #decode(wire: Wire): Properties {
+  #decode(wire: Wire): Inputs {
     const properties = decodeProperties(wire);
-    for (const key of properties.secret) this.#secrets.add(properties.values[key]);
-    return properties;
+    const secrets = new SecretValues();
+    for (const key of properties.secret) {
+      secrets.add(properties.values[key]);
+      this.#secrets.add(properties.values[key]);
+    }
+    return { ...properties, secrets };
   }
 
-  async #resource(target: Target): Promise<AnyResource> {
+  async #resource(target: Target): Promise<AnyHandler> {
     const type = target.type || (target.urn.split("::")[2]?.split("$").at(-1) ?? "");
     const resource = await this.#options.load(type);
     if (resource !== undefined) return resource;
@@ -292,7 +320,7 @@ export class ResourceProvider {
   }
 }
 
-function keyOf({ type }: AnyResource, id: string): string {
+function keyOf({ type }: AnyHandler, id: string): string {
   return `${type} ${id}`;
 }
 
@@ -301,57 +329,24 @@ function plain(live: object): Wire {
   return JSON.parse(JSON.stringify(live)) as Wire;
 }
 
-interface Issue {
-  readonly code?: string | undefined;
-  readonly path: PropertyKey[];
-  readonly message: string;
+function identified(resource: AnyHandler, desired: unknown, { secrets }: Inputs): string {
+  const id = resource.identify(desired);
+  if (!secrets.areIn(id)) return id;
+  throw new DayzeroError("IDENTITY_SECRET", SECRET_IDENTITY, { hint: "pass that part as plain text" });
 }
 
-/** A problem of the schema by the property it is about; a key that is not known is said at the key itself. */
-function failuresOf(issue: Issue): { property: string; reason: string; misspelt: boolean }[] {
-  const { keys } = issue as { keys?: readonly string[] };
-  if (issue.code !== "unrecognized_keys" || keys === undefined) {
-    return [{ property: propertyPath(issue.path), reason: issue.message, misspelt: false }];
-  }
-  return keys.map((key) => {
-    const property = propertyPath([...issue.path, key]);
-    return { property, reason: "there is no such property", misspelt: true };
-  });
-}
-
-function parsedInputs<Inputs>(
-  parsed: { success: true; data: Inputs } | { success: false; error: { issues: Issue[] } },
-): Inputs {
-  if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.flatMap(failuresOf).map(({ property, reason }) => `${property}: ${reason}`);
-  throw new DayzeroError("INPUTS_INVALID", `its inputs are not valid: ${problems.join("; ")}`, {
-    hint: "correct them in the program",
-  });
-}
-
-/** In a plan, a system that is not there has nothing in it. */
-async function readIfThere(
-  resource: AnyResource,
-  id: string,
-  ctx: Context,
-  desired: unknown,
-): Promise<object | undefined> {
-  try {
-    return await resource.read(id, ctx, desired);
-  } catch (error) {
-    if (isNotThere(error)) return undefined;
-    throw error;
-  }
-}
-
-function identityIfKnown(resource: AnyResource, parsed: { data?: unknown }, values: unknown): string | undefined {
-  try {
-    const id = resource.identify(parsed.data ?? values);
-    // Inputs that do not parse may lack what the identity is made of: a template then says "undefined", or it throws.
-    return id.includes(UNKNOWN) || (parsed.data === undefined && id.includes("undefined")) ? undefined : id;
-  } catch {
-    return undefined;
-  }
+/**
+ * What is live, and what there is to do about it. The protocol does not tell `protect`: what `dayzero up` marked as protected keeps the
+ * mark, and Pulumi's engine knows by its state what it protects.
+ */
+async function comparison(resource: AnyHandler, id: string, desired: unknown, ctx: Context): Promise<Comparison> {
+  const live = await readLive(resource, id, ctx, desired);
+  const changes = resource.plan(live, desired);
+  if (live === undefined || changes.length === 0) return { live, changes, desired };
+  if (resource.protected === undefined || !(await resource.isProtected?.(id, ctx))) return { live, changes, desired };
+  const marked: unknown = resource.protected(desired);
+  const compared = await readLive(resource, id, ctx, marked);
+  return { live: compared, changes: resource.plan(compared, marked), desired: marked };
 }
 
 /** Outputs that somebody else's run changed meanwhile: other resources of the program may be made from them. */
@@ -370,10 +365,11 @@ function canonical(value: unknown): string {
   );
 }
 
-/** The part of what is found that the inputs have a place for. */
-function inputsFrom(resource: AnyResource, live: Wire): Wire {
-  const candidate = { ...live };
+/** The part of what is found that the inputs name. A manifest may be anything, which is no reason to keep all of an object. */
+function inputsFrom(resource: AnyHandler, live: Wire): Wire {
+  const { shape } = resource.inputs as { readonly shape?: object };
+  const candidate = Object.fromEntries(Object.entries(live).filter(([key]) => shape === undefined || key in shape));
   const issues = resource.inputs.safeParse(candidate).error?.issues ?? [];
-  for (const issue of issues.flatMap(failuresOf)) delete candidate[topOf(issue.property)];
+  for (const { path } of inputProblems(issues)) delete candidate[topOf(path)];
   return candidate;
 }

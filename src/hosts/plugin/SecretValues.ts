@@ -13,6 +13,12 @@ export class SecretValues {
     }
   }
 
+  /** Whether any of them is in a text, or in what JSON makes of any other value. */
+  areIn(value: unknown): boolean {
+    const text = JSON.stringify(value);
+    return [...this.#values].some((each) => text.includes(JSON.stringify(each).slice(1, -1)));
+  }
+
   redact(text: string): string {
     let redacted = text;
     for (const value of this.#values) redacted = redacted.replaceAll(value, "[secret]");

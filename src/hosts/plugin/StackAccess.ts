@@ -5,6 +5,8 @@ import type { Context } from "../../resources/Resource.ts";
 export interface StackAccess {
   /** Takes no Lease: the plugin adds that. Its `tool` knows only `dayzero` before `provideTools`. */
   readonly context: Context;
+  /** Whether its systems are reached from other machines too: then the lock keeps nobody off, and the Lease is taken before any write. */
+  readonly shared: boolean;
   /** What `dayzero up` was told on its command line, which wins over the stack's file there. */
   readonly remembered: RepositoryChoice;
   /** Finds, downloads or builds what the stack's tools are made of. */

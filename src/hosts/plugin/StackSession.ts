@@ -13,8 +13,8 @@ interface Operation {
 /**
  * The one stack that a plugin serves, opened when it is first asked about.
  *
- * The first operation that writes takes the stack: its lock on this machine and, where it uses the cluster, its Lease. Both are given
- * back by `close`.
+ * The first operation that writes takes the stack: its lock on this machine and its Lease, where others share the stack's systems at
+ * once, else with the first use of the cluster. Both are given back by `close`.
  */
 export class StackSession {
   readonly #access: StackAccess;
@@ -53,6 +53,7 @@ export class StackSession {
       throw error;
     });
     await this.#lock;
+    if (this.#access.shared) await this.#leased.context.kubernetes();
     this.#leased.assertHeld();
     return this.#run(this.#leased.context, operation, work);
   }

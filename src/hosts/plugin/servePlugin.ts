@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { loadResource } from "../../resources/registry.ts";
 import { EngineLog } from "./EngineLog.ts";
 import { ProviderServer } from "./ProviderServer.ts";
@@ -16,6 +17,8 @@ export interface PluginOptions {
 
 /** The engine gives a plugin five seconds to end; the Lease has to be given back in that time. */
 const PATIENCE_MS = 3_000;
+/** For the last words: an engine that does not listen any more must not keep the plugin. */
+const LAST_WORDS_MS = 500;
 
 /** Serves a Pulumi engine until it is gone, or the signal is aborted: then breaks off what is under way and gives the stack back. */
 export async function servePlugin({ engine, version, openStack, onListening, signal }: PluginOptions): Promise<void> {
@@ -34,5 +37,6 @@ export async function servePlugin({ engine, version, openStack, onListening, sig
   provider.cancel(end.reason as Error);
   await server.close(PATIENCE_MS);
   await provider.close();
+  await Promise.race([log.flush(), delay(LAST_WORDS_MS, undefined, { ref: false })]);
   log.close();
 }

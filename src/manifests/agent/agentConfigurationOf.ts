@@ -9,7 +9,7 @@ const API_SERVER = "https://kubernetes.default.svc";
 
 /** What the agent of a stack is told. `vaultCa` is the authority of an OpenBao in the cluster, which the configuration does not know. */
 export function agentConfigurationOf(
-  { vault, repository }: Pick<ExistingSpec, "vault" | "repository">,
+  { stack, vault, repository }: Pick<ExistingSpec, "stack" | "vault" | "repository">,
   found: {
     /** UID of the cluster's namespace kube-system. */
     readonly generation: string;
@@ -21,11 +21,11 @@ export function agentConfigurationOf(
     server: API_SERVER,
     vaultAddress: external ? vault.address : openBaoAddress(vault.install),
     vaultCa: external ? vault.ca : found.vaultCa,
-    mount: jwtMountName(found.generation),
+    mount: jwtMountName(stack, found.generation),
     repository: repository.name,
     url: repository.source,
     gitCa: repository.ca,
-    oidcRole: oidcRoleName(repository.name),
+    oidcRole: oidcRoleName(stack, repository.name),
     namespace: ARGOCD_NAMESPACE,
   };
 }

@@ -1,12 +1,15 @@
+import { createHash } from "node:crypto";
 import type { Manifest } from "../argocd/Manifest.ts";
-import { gitReaderAccess } from "../gitReaderAccess.ts";
+import { gitReaderAccess, gitReaderAccount } from "../gitReaderAccess.ts";
 import { DNS_EGRESS, tcp } from "../networkRules.ts";
 import { RESTRICTED_CONTAINER, RESTRICTED_POD } from "../restrictedPod.ts";
-import { GIT_READER, VAULT_AUDIENCE } from "../vault/trustNames.ts";
+import { VAULT_AUDIENCE } from "../vault/trustNames.ts";
 import type { AgentConfiguration } from "./AgentConfiguration.ts";
 import { AGENT_IDENTITY, AGENT_PATHS } from "./agentPaths.ts";
 
 export interface AgentSpec {
+  /** Whose Git reader it is. */
+  readonly stack: string;
   /** Of Dayzero, with a digest. */
   readonly image: string;
   /** Schedule of a CronJob; without it the agent is a Deployment. */
@@ -26,16 +29,17 @@ const API_SERVER_PORT = 6443;
  */
 export function agentObjects(spec: AgentSpec): Readonly<Record<string, Manifest>> {
   const { configuration } = spec;
-  const { namespace, name: serviceAccount } = GIT_READER.serviceAccount;
+  const account = gitReaderAccount(spec.stack);
+  const { namespace } = account;
   const name = `dayzero-agent-${configuration.repository}`;
   const labels = { "app.kubernetes.io/name": name };
   const metadata = { name, namespace, labels };
-  const access = gitReaderAccess({ ...configuration, serviceAccount: GIT_READER.serviceAccount });
+  const access = gitReaderAccess({ ...configuration, serviceAccount: account });
   return {
     "service-account": {
       apiVersion: "v1",
       kind: "ServiceAccount",
-      metadata: { name: serviceAccount, namespace },
+      metadata: account,
       automountServiceAccountToken: false,
     },
     role: access.role,
@@ -44,7 +48,7 @@ export function agentObjects(spec: AgentSpec): Readonly<Record<string, Manifest>
       apiVersion: "v1",
       kind: "ConfigMap",
       metadata,
-      data: { "agent.json": `${JSON.stringify(configuration, undefined, 2)}\n` },
+      data: { "agent.json": contentOf(configuration) },
     },
     "network-policy": {
       apiVersion: "networking.k8s.io/v1",
@@ -112,17 +116,18 @@ function cronJob(spec: AgentSpec, schedule: string, metadata: Manifest["metadata
 const COMMAND = ["/nodejs/bin/node", "/app/src/cli/dayzero.js", "agent"];
 
 function template(
-  { image, configuration }: AgentSpec,
+  { image, configuration, stack }: AgentSpec,
   { name, labels }: Manifest["metadata"],
   kind: { args: string[]; restartPolicy: string; probes: object },
 ) {
   return {
     metadata: {
       labels,
-      annotations: { "dayzero.dev/mount": configuration.mount },
+      // The file is read once, at the start: what it says differently takes another pod.
+      annotations: { "dayzero.dev/configuration": digestOf(configuration) },
     },
     spec: {
-      serviceAccountName: GIT_READER.serviceAccount.name,
+      serviceAccountName: gitReaderAccount(stack).name,
       automountServiceAccountToken: false,
       enableServiceLinks: false,
       restartPolicy: kind.restartPolicy,
@@ -170,6 +175,14 @@ function template(
       ],
     },
   };
+}
+
+function contentOf(configuration: AgentConfiguration): string {
+  return `${JSON.stringify(configuration, undefined, 2)}\n`;
+}
+
+function digestOf(configuration: AgentConfiguration): string {
+  return createHash("sha256").update(contentOf(configuration)).digest("hex");
 }
 
 function portsOf({ server, vaultAddress, url }: AgentConfiguration): number[] {

@@ -5,5 +5,8 @@ export const AGENT_PATHS = {
   heartbeat: "/tmp/heartbeat.json",
 } as const;
 
+/** What the writer that an agent enters in the Secret begins with. */
+export const AGENT_WRITER = "agent/";
+
 /** Files of the projected volume: token for the API server, CA of the API server, token for Vault. */
 export const AGENT_IDENTITY = { kubernetes: "token", ca: "ca.crt", vault: "vault-token" } as const;

@@ -1,3 +1,4 @@
+import { NO_CREDENTIAL_ANNOTATION } from "../marks.ts";
 import { ARGOCD_NAMESPACE } from "./controllerIdentity.ts";
 import type { Manifest } from "./Manifest.ts";
 import { namespacedKinds, type RepositoryNeeds } from "./repositoryNeeds.ts";
@@ -9,6 +10,7 @@ export const clusterSecretMetadata = {
   name: "cluster-in-cluster",
   namespace: ARGOCD_NAMESPACE,
   labels: { "argocd.argoproj.io/secret-type": "cluster" },
+  annotations: { [NO_CREDENTIAL_ANNOTATION]: "true" },
 } as const;
 
 /**

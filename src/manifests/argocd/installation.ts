@@ -2,7 +2,7 @@ import { isClusterScoped } from "./isClusterScoped.ts";
 import type { Manifest } from "./Manifest.ts";
 
 /** Where Argo CD looks for the CA of a Git server: a key for each host, without its port. */
-const AUTHORITIES = "argocd-tls-certs-cm";
+export const AUTHORITIES = "argocd-tls-certs-cm";
 
 /** What Argo CD is told to verify a repository's server by; nothing where the system's roots do. */
 export function gitAuthorities({

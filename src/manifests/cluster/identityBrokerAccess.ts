@@ -1,31 +1,13 @@
-/** User name of the identity broker, as its client certificate says it. */
-const IDENTITY_BROKER_USER = "dayzero:identity-broker";
+import { roleWithBinding } from "../roleWithBinding.ts";
 
-const RBAC = { apiVersion: "rbac.authorization.k8s.io/v1" } as const;
+/** The identity broker, as its client certificate says it. */
+const IDENTITY_BROKER = { apiGroup: "rbac.authorization.k8s.io", kind: "User", name: "dayzero:identity-broker" };
 
 /** Lets the identity broker ask for tokens of these service accounts of one namespace, and for nothing else. */
 export function identityBrokerAccess(namespace: string, serviceAccounts: readonly string[]) {
-  const metadata = { name: "dayzero-identity-broker", namespace };
-  return {
-    role: {
-      ...RBAC,
-      kind: "Role",
-      metadata,
-      rules: [
-        {
-          apiGroups: [""],
-          resources: ["serviceaccounts/token"],
-          resourceNames: [...serviceAccounts],
-          verbs: ["create"],
-        },
-      ],
-    },
-    roleBinding: {
-      ...RBAC,
-      kind: "RoleBinding",
-      metadata,
-      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: metadata.name },
-      subjects: [{ apiGroup: "rbac.authorization.k8s.io", kind: "User", name: IDENTITY_BROKER_USER }],
-    },
-  };
+  return roleWithBinding(
+    { name: "dayzero-identity-broker", namespace },
+    [{ apiGroups: [""], resources: ["serviceaccounts/token"], resourceNames: serviceAccounts, verbs: ["create"] }],
+    IDENTITY_BROKER,
+  );
 }

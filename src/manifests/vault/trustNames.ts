@@ -20,19 +20,22 @@ export function subjectOf(account: { namespace: string; name: string }): string 
   return `system:serviceaccount:${account.namespace}:${account.name}`;
 }
 
-/** Vault's JWT auth mount for one generation of the cluster. */
-export function jwtMountName(generation: string): string {
-  return `jwt-${short(generation)}`;
+/**
+ * Vault's JWT auth mount for one generation of the cluster. A path, so that a policy can name each thing below the mounts of one stack:
+ * in a name, Vault's patterns match a beginning only.
+ */
+export function jwtMountName(stack: string, generation: string): string {
+  return `${stackPath(stack)}${short(generation)}`;
 }
 
 /** Vault's OIDC signing key for one generation of the cluster. */
-export function oidcKeyName(generation: string): string {
-  return `generation-${short(generation)}`;
+export function oidcKeyName(stack: string, generation: string): string {
+  return nameInVault(stack, short(generation));
 }
 
 /** Vault's OIDC role for reading one repository; its token is read at `identity/oidc/token/<role>`. */
-export function oidcRoleName(repository: string): string {
-  return `git-reader-${repository}`;
+export function oidcRoleName(stack: string, repository: string): string {
+  return nameInVault(stack, repository);
 }
 
 /**
@@ -40,17 +43,17 @@ export function oidcRoleName(repository: string): string {
  * so they are known by the client ids they allow.
  */
 export function gitAudience(stack: string, repository: string): string {
-  return `${oidcMark(stack)}git/${repository}`;
+  return `${stackPath(stack)}git/${repository}`;
 }
 
-/** What client ids of a stack begin with. No stack's name holds a slash. */
-export function oidcMark(stack: string): string {
+/** What client ids and auth mounts of a stack begin with. No stack's name holds a slash. */
+export function stackPath(stack: string): string {
   return `dayzero/${stack}/`;
 }
 
-/** What policy names of a stack begin with; another stack's may begin so too, so the mark is in the text. */
-export function policyName(stack: string, name: string): string {
-  return `dayzero-${stack}-${name}`;
+/** What policies, OIDC keys and OIDC roles are called: names of the last two hold no slash, and no stack's name holds a dot. */
+export function nameInVault(stack: string, name: string): string {
+  return `dayzero.${stack}.${name}`;
 }
 
 /** First block of a UID: enough to tell the generations of one stack apart, short enough for people. */

@@ -62,6 +62,9 @@ export const definitionsResource: Resource<DefinitionsInputs, DefinitionsLive> =
     return [{ action: "update", path: "files", before: live.applied.join(", "), after: live.declared.join(", ") }];
   },
 
+  /** What is declared is compared with, not found: an import does not know it. */
+  outputs: ({ applied }) => ({ applied }),
+
   async apply(_changes, desired, ctx) {
     const { name } = desired;
     const client = await ctx.kubernetes();

@@ -1,11 +1,15 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
+import type { KubernetesClient } from "../../clients/KubernetesClient.ts";
 import { KubernetesError } from "../../clients/KubernetesError.ts";
 import { DayzeroError } from "../../config/DayzeroError.ts";
+import { planRenewal } from "../../issuers/planRenewal.ts";
 import { repositorySecretState } from "../../issuers/RepositorySecretState.ts";
 import { readRepositorySecret } from "../../issuers/swapRepositorySecret.ts";
+import { AGENT_WRITER } from "../../manifests/agent/agentPaths.ts";
 import { STACK_LABEL } from "../../manifests/marks.ts";
 import { deleteAndWait } from "../kubernetes/deleteAndWait.ts";
-import type { Resource } from "../Resource.ts";
+import type { Context, Resource } from "../Resource.ts";
 import { readAdopted } from "./adoptedSecret.ts";
 
 const inputs = z.strictObject({
@@ -25,13 +29,18 @@ export interface HandoverLive {
   readonly secret: string;
 }
 
+/** An agent renews at its start; it is ready once it did. */
+const PATIENCE_MS = 60_000;
+const LOOK_MS = 500;
+
 /**
  * `dayzero:gitops:Handover`: the Secret with which Argo CD read a repository before is gone, and the stack's own serves.
  *
  * Of two Secrets of one URL Argo CD takes either (util/db/repository_secrets.go: a project's own first, else the first in no
  * particular order), so from the swap of the new one until here both are valid, and afterwards what is still in flight ends with a
- * token that its forge still knows. Make this one depend on what renews the new credential. Revoking the old token is for the
- * person, who alone can: it stays in the ledger until the configuration no longer names its Secret.
+ * token that its forge still knows. The old one goes when the agent in the cluster has put a credential into the new one itself:
+ * that `up` could says nothing of what renews it from then on. Revoking the old token is for the person, who alone can: it stays in the
+ * ledger, for nobody here sees that they did.
  */
 export const handoverResource: Resource<HandoverInputs, HandoverLive> = {
   type: "dayzero:gitops:Handover",
@@ -52,18 +61,7 @@ export const handoverResource: Resource<HandoverInputs, HandoverLive> = {
     const kubernetes = await ctx.kubernetes();
     const found = await readAdopted(kubernetes, { namespace, name, url, stack: ctx.stack });
     if (found === undefined) return { namespace, secret: name };
-    const successor = await readRepositorySecret(kubernetes, { namespace, repository });
-    const state = successor && repositorySecretState(successor);
-    const own = successor?.metadata.labels?.[STACK_LABEL] === ctx.stack;
-    if (state === undefined || !own || state.url !== url || state.expiresAt <= ctx.now()) {
-      throw new DayzeroError(
-        "HANDOVER_TOO_EARLY",
-        `cannot remove Secret ${namespace}/${name}: nothing valid takes its place`,
-        {
-          hint: "run dayzero up: it makes the new credential first",
-        },
-      );
-    }
+    await untilRenewed(kubernetes, { namespace, secret: name, repository, url }, ctx);
     const { uid, resourceVersion } = found.metadata;
     const reference = { apiVersion: "v1", kind: "Secret", namespace, name };
     try {
@@ -99,8 +97,39 @@ export const handoverResource: Resource<HandoverInputs, HandoverLive> = {
         where: "the repository's forge",
         expiresAt: null,
         residual: true,
-        reason: "only its owner can revoke it: do so, then take dayzero:gitops.adopt out",
+        reason:
+          "only its owner can revoke it; leave dayzero:gitops.adopt as it is: it says that the Applications are not the stack's",
       },
     ];
   },
 };
+
+/** Resolves when the successor is good, with time to spare, by the hand of what renews it; HANDOVER_TOO_EARLY after a minute. */
+async function untilRenewed(
+  kubernetes: KubernetesClient,
+  { namespace, secret, repository, url }: HandoverInputs,
+  ctx: Context,
+): Promise<void> {
+  const deadline = ctx.now().getTime() + PATIENCE_MS;
+  for (let announced = false; ; announced = true) {
+    const successor = await readRepositorySecret(kubernetes, { namespace, repository });
+    const state = successor && repositorySecretState(successor);
+    const now = ctx.now();
+    const why =
+      state === undefined || successor?.metadata.labels?.[STACK_LABEL] !== ctx.stack || state.url !== url
+        ? "the stack has no credential in its place"
+        : !state.writer.startsWith(AGENT_WRITER)
+          ? "the agent in the cluster has not renewed the new credential yet"
+          : planRenewal({ ...state, now }).due
+            ? "the agent in the cluster renews the new credential no more"
+            : undefined;
+    if (why === undefined) return;
+    if (now.getTime() > deadline) {
+      throw new DayzeroError("HANDOVER_TOO_EARLY", `cannot remove Secret ${namespace}/${secret}: ${why}`, {
+        hint: `see what it says: kubectl -n dayzero-system logs deployment/dayzero-agent-${repository}; then run dayzero up again`,
+      });
+    }
+    if (!announced) ctx.narrate(`waiting for the agent: ${why}`);
+    await delay(LOOK_MS, undefined, { signal: ctx.signal });
+  }
+}

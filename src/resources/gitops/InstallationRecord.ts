@@ -1,9 +1,9 @@
 import type { KubernetesClient, KubernetesManifest, KubernetesReference } from "../../clients/KubernetesClient.ts";
 import { STACK_LABEL } from "../../manifests/marks.ts";
 
-/** An object that the stack applied, and the generation that this led to; 0 before it was applied, and for kinds that count none. */
+/** An object that the stack applies, and a digest of which fields it applied; "" before it did. */
 export interface RecordedObject extends KubernetesReference {
-  readonly generation: number;
+  readonly fields: string;
 }
 
 /** What a stack installed; it is written before the first object and struck out after the last. Never a credential. */
@@ -12,8 +12,6 @@ export interface InstallationRecord {
   readonly variant: string;
   /** Of what was applied to the end; "" while that is under way. */
   readonly digest: string;
-  /** It ran before the stack came: it is let go at removal, not deleted. */
-  readonly adopted: boolean;
   readonly objects: readonly RecordedObject[];
 }
 

@@ -19,7 +19,7 @@ export interface ReleaseManifest {
 const IMAGE = /^\s*image: quay\.io\/argoproj\/argocd:v(\S+)$/m;
 
 export async function readReleaseManifest(
-  { namespace, variant, tool, authorities }: Omit<InstallationInputs, "adopt">,
+  { namespace, variant, tool, authorities }: InstallationInputs,
   ctx: Pick<Context, "tool">,
 ): Promise<ReleaseManifest> {
   const text = await readFile(join(ctx.tool(tool)[0] ?? "", `${variant}-install.yaml`), "utf8");

@@ -11,7 +11,8 @@ import { STACK_LABEL } from "../../manifests/marks.ts";
 import { repositorySecretName, SECRET_TYPE } from "../../manifests/repositorySecret.ts";
 import { GIT_READER, VAULT_AUDIENCE } from "../../manifests/vault/trustNames.ts";
 import type { Change, Resource } from "../Resource.ts";
-import { nothingToAdopt, readAdopted } from "./adoptedSecret.ts";
+import { nothingToAdopt, otherSecretOf, readAdopted } from "./adoptedSecret.ts";
+import { requireAuthority } from "./requireAuthority.ts";
 
 const pem = z.string().startsWith("-----BEGIN CERTIFICATE-----");
 
@@ -31,7 +32,9 @@ const inputs = z.strictObject({
   /** PEM of the CAs that Vault's and the Git server's certificates are from; without one the system's roots count. */
   vaultCa: pem.optional(),
   gitCa: pem.optional(),
-  /** Name of the Secret that Argo CD reads the repository with until now. */
+  /** Who earns it; without it the local program's Git reader. */
+  serviceAccount: z.strictObject({ namespace: z.string().min(1), name: z.string().min(1) }).optional(),
+  /** Name of the Secret that somebody else's Argo CD read the repository with when the stack came. */
   adopt: z.string().min(1).optional(),
 });
 
@@ -49,8 +52,6 @@ export interface RepositoryCredentialLive {
   /** RFC 3339, of the token itself. */
   readonly expiresAt: string;
   readonly nextRenewal: string;
-  /** It still holds what somebody else put there. */
-  readonly foreign: boolean;
   /** A third of its life, or less, is left. */
   readonly due: boolean;
 }
@@ -76,20 +77,29 @@ export const repositoryCredentialResource: Resource<RepositoryCredentialInputs, 
     const { namespace, repository } = parseId(id);
     const kubernetes = await ctx.kubernetes();
     const secret = await readRepositorySecret(kubernetes, { namespace, repository });
-    const { adopt: adopted, url = "" } = desired ?? {};
-    if (adopted !== undefined) {
-      const found = await readAdopted(kubernetes, { namespace, name: adopted, url, stack: ctx.stack });
-      if (found === undefined && secret === undefined) throw nothingToAdopt(namespace, adopted);
+    const { adopt: name, url = "", gitCa } = desired ?? {};
+    if (name !== undefined) {
+      const adopted = { namespace, name, url, stack: ctx.stack };
+      const found = await readAdopted(kubernetes, adopted);
+      if (found === undefined && secret === undefined) {
+        const other = await otherSecretOf(kubernetes, adopted);
+        if (other !== undefined) throw nothingToAdopt(adopted, other);
+        ctx.narrate(
+          `neither Secret ${name} nor ${repositorySecretName(repository)} is there: a new credential is made`,
+        );
+      }
+      if (gitCa !== undefined) await requireAuthority(kubernetes, { namespace, url, ca: gitCa });
     }
     if (secret === undefined) return undefined;
-    const foreign = secret.metadata.labels?.[STACK_LABEL] !== ctx.stack;
-    if (foreign && adopted !== secret.metadata.name) {
+    if (secret.metadata.labels?.[STACK_LABEL] !== ctx.stack) {
       const name = `${namespace}/${repositorySecretName(repository)}`;
       throw new DayzeroError("SECRET_NOT_OWN", `cannot use Secret ${name}: stack "${ctx.stack}" did not make it`, {
         hint: "delete it, if nobody needs it",
       });
     }
-    return { ...describe(id, repositorySecretState(secret), ctx.now()), foreign };
+    const state = repositorySecretState(secret);
+    if (desired !== undefined && name === undefined && state.replaces !== "") throw adoptionForgotten(state.replaces);
+    return describe(id, state, ctx.now());
   },
 
   plan(live, desired) {
@@ -99,8 +109,7 @@ export const repositoryCredentialResource: Resource<RepositoryCredentialInputs, 
       changes.push({ action: "update", path, before, after });
     if (live.url !== desired.url) update("url", live.url, desired.url);
     if (live.generation !== desired.generation) update("generation", live.generation, desired.generation);
-    if (live.foreign) update("adopt", "somebody else's credential", "one of its own");
-    else if (live.due) update("expiresAt", live.expiresAt, "renewed");
+    if (live.due) update("expiresAt", live.expiresAt, "renewed");
     return changes;
   },
 
@@ -117,7 +126,7 @@ export const repositoryCredentialResource: Resource<RepositoryCredentialInputs, 
         ca: desired.gitCa,
         identity: async () => {
           const wish = {
-            ...GIT_READER.serviceAccount,
+            ...(desired.serviceAccount ?? GIT_READER.serviceAccount),
             audiences: [VAULT_AUDIENCE],
             expirationSeconds: IDENTITY_SECONDS,
           };
@@ -125,8 +134,9 @@ export const repositoryCredentialResource: Resource<RepositoryCredentialInputs, 
         },
       });
       const credential = await issueProved(issuer, ctx.signal);
-      const { namespace, repository, url } = desired;
-      const target = { namespace, repository, url, labels: { [STACK_LABEL]: ctx.stack } };
+      const { namespace, repository, url, adopt } = desired;
+      const replaces = adopt === undefined ? {} : { replaces: adopt };
+      const target = { namespace, repository, url, labels: { [STACK_LABEL]: ctx.stack }, ...replaces };
       const state = await swapRepositorySecret(kubernetes, target, credential);
       return describe(repositoryCredentialResource.identify(desired), state, ctx.now());
     } finally {
@@ -142,8 +152,12 @@ export const repositoryCredentialResource: Resource<RepositoryCredentialInputs, 
 
   async remove(id, ctx) {
     const { namespace, repository } = parseId(id);
-    const name = repositorySecretName(repository);
-    await (await ctx.kubernetes()).delete({ apiVersion: "v1", kind: "Secret", namespace, name });
+    const kubernetes = await ctx.kubernetes();
+    const ref = { apiVersion: "v1", kind: "Secret", namespace, name: repositorySecretName(repository) };
+    const found = await kubernetes.get(ref);
+    if (found?.metadata.labels?.[STACK_LABEL] !== ctx.stack) return;
+    const { uid } = found.metadata;
+    await kubernetes.delete(ref, uid === undefined ? {} : { uid });
   },
 
   ledger(_id, live) {
@@ -172,7 +186,6 @@ function describe(id: string, state: RepositorySecretState, now: Date): Reposito
     fingerprint: state.fingerprint,
     epoch: state.epoch,
     expiresAt: expiresAt.toISOString(),
-    foreign: false,
     nextRenewal: renewal.at.toISOString(),
     due: renewal.due || state.repository !== repository || state.username !== GIT_USERNAME,
   };
@@ -181,4 +194,13 @@ function describe(id: string, state: RepositorySecretState, now: Date): Reposito
 function parseId(id: string): { namespace: string; repository: string } {
   const [namespace = "", repository = ""] = id.split("/");
   return { namespace, repository };
+}
+
+/** A stack that took over somebody's Argo CD has no Application of its own: another one over the same repository would fight with theirs. */
+function adoptionForgotten(secret: string): DayzeroError {
+  return new DayzeroError(
+    "ADOPTION_FORGOTTEN",
+    "cannot go on: this stack took over an Argo CD that had Applications of its own, and its configuration says so no more",
+    { hint: `put it back, for good: dayzero:gitops: { adopt: ${secret} }` },
+  );
 }

@@ -33,10 +33,8 @@ export async function readAdopted(
   if (labels[SECRET_TYPE] !== "repository") {
     throw refused(`its label ${SECRET_TYPE} is "${labels[SECRET_TYPE] ?? ""}", not "repository"`, another);
   }
-  const data = (secret.data ?? {}) as Readonly<Record<string, string>>;
-  const seen = Buffer.from(data.url ?? "", "base64").toString("utf8");
-  if (normalized(seen) !== normalized(url)) throw refused("it is for another repository", another);
-  const further = Object.keys(data).filter((key) => !REPLACED.has(key));
+  if (normalized(urlIn(secret)) !== normalized(url)) throw refused("it is for another repository", another);
+  const further = Object.keys((secret.data ?? {}) as object).filter((key) => !REPLACED.has(key));
   if (further.length > 0) {
     throw refused(
       `it also says ${further.join(", ")}, which the new one would not`,
@@ -54,10 +52,27 @@ export async function readAdopted(
   return secret;
 }
 
-export function nothingToAdopt(namespace: string, name: string): DayzeroError {
+/** Name of a Secret that Argo CD reads the repository with, which is not the stack's own; undefined where there is none. */
+export async function otherSecretOf(
+  client: KubernetesClient,
+  { namespace, url, stack }: Omit<Adopted, "name">,
+): Promise<string | undefined> {
+  const labelSelector = `${SECRET_TYPE}=repository`;
+  const secrets = await client.list({ apiVersion: "v1", kind: "Secret", namespace }, { labelSelector });
+  const found = secrets.find(
+    (secret) => secret.metadata.labels?.[STACK_LABEL] !== stack && normalized(urlIn(secret)) === normalized(url),
+  );
+  return found?.metadata.name;
+}
+
+export function nothingToAdopt({ namespace, name }: Adopted, other: string): DayzeroError {
   return new DayzeroError("SECRET_MISSING", `cannot replace Secret ${namespace}/${name}: there is none`, {
-    hint: "correct dayzero:gitops.adopt, or take it out",
+    hint: `Argo CD reads this repository with Secret ${other}: name that one in dayzero:gitops.adopt`,
   });
+}
+
+function urlIn({ data }: KubernetesManifest): string {
+  return Buffer.from((data as Readonly<Record<string, string>> | undefined)?.url ?? "", "base64").toString("utf8");
 }
 
 /** As Argo CD compares URLs of repositories. Source: Argo CD, util/git (NormalizeGitURL). */

@@ -7,7 +7,7 @@ import {
 } from "../../clients/KubernetesClient.ts";
 import { KubernetesError } from "../../clients/KubernetesError.ts";
 import { DayzeroError } from "../../config/DayzeroError.ts";
-import { ADOPT_ANNOTATION, PROTECT_ANNOTATION, STACK_LABEL } from "../../manifests/marks.ts";
+import { ADOPT_ANNOTATION, LAST_APPLIED_ANNOTATION, PROTECT_ANNOTATION, STACK_LABEL } from "../../manifests/marks.ts";
 import type { Change, Context, Stay } from "../Resource.ts";
 import { awaitReadiness, nameOf } from "./awaitReadiness.ts";
 import { compareObjects } from "./compareObjects.ts";
@@ -31,7 +31,8 @@ interface HandlerOptions<Type extends string> {
 
 const stringMap = z.record(z.string(), z.string());
 
-const manifest = z.looseObject({
+/** A manifest, as far as every kind has the same. */
+export const manifestSchema = z.looseObject({
   apiVersion: z.string().min(1),
   kind: z.string().min(1),
   metadata: z.looseObject({
@@ -43,7 +44,7 @@ const manifest = z.looseObject({
 });
 
 /** All that a plan has to know to find the object; the rest of the metadata may come later. */
-const identity = manifest.shape.metadata.pick({ name: true, namespace: true });
+const identity = manifestSchema.shape.metadata.pick({ name: true, namespace: true });
 
 /**
  * Any Kubernetes object, by server-side apply under the field manager `dayzero`.
@@ -56,7 +57,7 @@ const identity = manifest.shape.metadata.pick({ name: true, namespace: true });
  */
 export class KubernetesHandler<Type extends string> {
   readonly type: Type;
-  readonly inputs = manifest as unknown as z.ZodType<KubernetesManifest>;
+  readonly inputs = manifestSchema as unknown as z.ZodType<KubernetesManifest>;
   readonly #connect: (ctx: Context) => Promise<KubernetesClient>;
 
   constructor(options: HandlerOptions<Type>) {
@@ -97,13 +98,22 @@ export class KubernetesHandler<Type extends string> {
     return { object: await awaitReadiness(object, { client, narrate, signal }) };
   }
 
-  /** What a program sees: the object, without what a Secret holds. */
+  /**
+   * What a program sees: the object, without what a Secret holds. `kubectl apply` writes all that it applied into an annotation too,
+   * and of a Secret any other may be a copy as well.
+   */
   outputs({ object }: LiveObject): object {
-    const { managedFields: _, ...metadata } = object.metadata as KubernetesManifest["metadata"] & {
+    const {
+      managedFields: _,
+      annotations,
+      ...metadata
+    } = object.metadata as KubernetesManifest["metadata"] & {
       managedFields?: unknown;
     };
     const { data, stringData, ...rest } = object;
-    return object.kind === "Secret" ? { ...rest, metadata } : { ...object, metadata };
+    if (object.kind === "Secret") return { ...rest, metadata };
+    const { [LAST_APPLIED_ANNOTATION]: applied, ...others } = annotations ?? {};
+    return { ...object, metadata: Object.keys(others).length === 0 ? metadata : { ...metadata, annotations: others } };
   }
 
   /** The object with the mark by which {@link isProtected} knows it. */

@@ -30,6 +30,8 @@ export interface AuthorityLive {
   certificateDigests: Record<string, string>;
   leaves: FoundLeaf[];
   signingKeys: string[];
+  /** Everything that files are there for beside the CA, also what a crash left half made. */
+  names: string[];
 }
 
 const DAY_MS = 86_400_000;
@@ -42,24 +44,35 @@ const plainName = z.string().regex(/^(?!ca$)[a-z0-9-]+$/, "is not a plain name")
  *
  * A key is written before its certificate, and a leaf counts only while its key fits and the authority has signed it: what a
  * crash leaves in between is made again. Leaves are renewed when a third of their life remains.
+ *
+ * What is declared no more is removed, signing keys as well: one that is to verify older tokens for a while stays declared for so long.
  */
 export const authorityResource: Resource<AuthorityInputs, AuthorityLive> = {
   type: "dayzero:local:Authority",
 
-  inputs: z.strictObject({
-    name: z.enum(["etcd", "kubernetes", "platform"]),
-    leaves: z.array(
-      z.strictObject({
-        name: plainName,
-        commonName: z.string().min(1),
-        organizations: z.array(z.string()).default([]),
-        dnsNames: z.array(z.string()).default([]),
-        ipAddresses: z.array(z.string()).default([]),
-        usages: z.array(z.enum(["server", "client"])).min(1),
-      }),
-    ),
-    signingKeys: z.array(plainName).default([]),
-  }),
+  inputs: z
+    .strictObject({
+      name: z.enum(["etcd", "kubernetes", "platform"]),
+      leaves: z.array(
+        z.strictObject({
+          name: plainName,
+          commonName: z.string().min(1),
+          organizations: z.array(z.string()).default([]),
+          dnsNames: z.array(z.string()).default([]),
+          ipAddresses: z.array(z.string()).default([]),
+          usages: z.array(z.enum(["server", "client"])).min(1),
+        }),
+      ),
+      signingKeys: z.array(plainName).default([]),
+    })
+    .superRefine(({ leaves, signingKeys }, check) => {
+      const names = [...leaves.map(({ name }) => name), ...signingKeys];
+      names.forEach((name, index) => {
+        if (names.indexOf(name) === index) return;
+        const path = index < leaves.length ? ["leaves", index, "name"] : ["signingKeys", index - leaves.length];
+        check.addIssue({ code: "custom", path, message: `"${name}" is there already: two keys cannot share a file` });
+      });
+    }),
 
   identify: (inputs) => inputs.name,
 
@@ -67,9 +80,10 @@ export const authorityResource: Resource<AuthorityInputs, AuthorityLive> = {
     const ca = await readAuthority(id, ctx);
     if (ca === undefined) return undefined;
     const folder = pkiFolder(id, ctx);
-    const names = (await readdir(folder)).filter((file) => file.endsWith(".crt") && file !== "ca.crt");
+    const files = (await readdir(folder)).filter((file) => /\.(crt|key|pub)$/.test(file) && !file.startsWith("ca."));
+    const certificates = files.filter((file) => file.endsWith(".crt"));
     const certificate = new X509Certificate(ca.certificate);
-    const read = names.map((file) => readLeaf(folder, file.slice(0, -4), certificate, ctx.now()));
+    const read = certificates.map((file) => readLeaf(folder, file.slice(0, -4), certificate, ctx.now()));
     const leaves = (await Promise.all(read)).filter((leaf) => leaf !== undefined);
     return {
       ca: ca.certificate,
@@ -78,6 +92,7 @@ export const authorityResource: Resource<AuthorityInputs, AuthorityLive> = {
       certificateDigests: Object.fromEntries(leaves.map((leaf) => [leaf.name, leaf.digest])),
       leaves,
       signingKeys: await readSigningKeys(folder),
+      names: [...new Set(files.map((file) => file.slice(0, -4)))].sort(),
     };
   },
 
@@ -89,9 +104,9 @@ export const authorityResource: Resource<AuthorityInputs, AuthorityLive> = {
       const difference = leafDifference(found, leaf);
       if (difference !== undefined) changes.push({ action: "update", path: `leaves.${leaf.name}`, ...difference });
     }
-    for (const found of live.leaves) {
-      if (desired.leaves.some((leaf) => leaf.name === found.name)) continue;
-      changes.push({ action: "update", path: `leaves.${found.name}`, before: "present", after: "absent" });
+    for (const name of droppedNames(live, desired)) {
+      const path = `${live.signingKeys.includes(name) ? "signingKeys" : "leaves"}.${name}`;
+      changes.push({ action: "update", path, before: "present", after: "absent" });
     }
     const missing = desired.signingKeys.filter((name) => !live.signingKeys.includes(name));
     return [...changes, ...missing.map((name): Change => ({ action: "update", path: `signingKeys.${name}` }))];
@@ -109,11 +124,9 @@ export const authorityResource: Resource<AuthorityInputs, AuthorityLive> = {
         if (leafDifference(found, leaf) === undefined) return;
         await writePair(folder, leaf.name, await issueCertificate(leaf, ca, { now: ctx.now(), notAfter }));
       }),
-      ...(live?.leaves ?? []).map(async (found) => {
-        if (desired.leaves.some((leaf) => leaf.name === found.name)) return;
-        await rm(join(folder, `${found.name}.crt`), { force: true });
-        await rm(join(folder, `${found.name}.key`), { force: true });
-      }),
+      ...droppedNames(live, desired)
+        .flatMap((dropped) => ["key", "crt", "pub"].map((kind) => `${dropped}.${kind}`))
+        .map((file) => rm(join(folder, file), { force: true })),
       ...desired.signingKeys
         .filter((key) => !live?.signingKeys.includes(key))
         .map((key) => makeSigningKey(folder, key)),
@@ -159,6 +172,11 @@ export const authorityResource: Resource<AuthorityInputs, AuthorityLive> = {
     ];
   },
 };
+
+function droppedNames(live: AuthorityLive | undefined, { leaves, signingKeys }: AuthorityInputs): string[] {
+  const declared = new Set([...leaves.map(({ name }) => name), ...signingKeys]);
+  return (live?.names ?? []).filter((name) => !declared.has(name));
+}
 
 function pkiFolder(name: string, ctx: Context): string {
   return join(ctx.directory, "pki", name);

@@ -171,6 +171,14 @@ export const initializationResource: Resource<InitializationInputs, Initializati
   /** None: a Vault is not thrown away because a program no longer mentions it; `down` does that. */
   owned: async () => [],
 
+  async stays(id) {
+    const [, authority = ""] = id.split(" ");
+    if (!isInCluster(authority)) return undefined;
+    const [namespace] = authority.split("/");
+    const note = `left vault/shares.age.json in place: the volumes of vault in namespace ${namespace} stay, and nothing else opens them`;
+    return { as: "kept", note };
+  },
+
   async remove(_id, ctx) {
     const layout = new StackLayout(ctx.directory);
     await removeInitialRootToken(layout, ctx.memory);

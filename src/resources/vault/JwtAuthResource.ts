@@ -1,16 +1,25 @@
+import { createPublicKey } from "node:crypto";
 import { z } from "zod";
 import type { VaultClient } from "../../clients/VaultClient.ts";
+import { VaultError } from "../../clients/VaultError.ts";
 import { DayzeroError } from "../../config/DayzeroError.ts";
 import { STACK_LABEL } from "../../manifests/marks.ts";
-import { jwtMountName } from "../../manifests/vault/trustNames.ts";
 import type { Resource } from "../Resource.ts";
 import { type Settings, settingsChanges } from "./settingsChanges.ts";
 
 const inputs = z.strictObject({
+  /** Its path; see `jwtMountName`. */
+  mount: z.string().regex(/^dayzero\/[a-z0-9-]+\/[a-z0-9-]+$/, "expected dayzero/<stack>/<generation>"),
   /** UID of the cluster's kube-system namespace. */
   generation: z.uuid(),
   /** Public keys (PEM) of the cluster's service-account issuer: Vault needs no network path to the cluster. */
-  issuerKeys: z.array(z.string().includes("PUBLIC KEY")).min(1),
+  issuerKeys: z
+    .array(
+      z.string().refine((key) => algorithmOf(key) !== undefined, {
+        error: "expected a public key in PEM: RSA, or EC on P-256, P-384 or P-521",
+      }),
+    )
+    .min(1),
   issuer: z.url(),
 });
 
@@ -39,7 +48,7 @@ export const jwtAuthResource: Resource<JwtAuthInputs, JwtAuthLive> = {
   type: "dayzero:vault:JwtAuth",
   inputs,
 
-  identify: ({ generation }) => jwtMountName(generation),
+  identify: ({ mount }) => mount,
 
   async read(mount, ctx) {
     const vault = await ctx.vault();
@@ -67,7 +76,7 @@ export const jwtAuthResource: Resource<JwtAuthInputs, JwtAuthLive> = {
 
   async apply(_changes, desired, ctx) {
     const vault = await ctx.vault();
-    const mount = jwtMountName(desired.generation);
+    const { mount } = desired;
     const description = descriptionOf(ctx.stack, desired.generation);
     const found = (await authMounts(vault)).get(mount);
     if (found === undefined) await vault.write(`sys/auth/${mount}`, { type: "jwt", description });
@@ -87,7 +96,7 @@ export const jwtAuthResource: Resource<JwtAuthInputs, JwtAuthLive> = {
   async remove(mount, ctx) {
     const vault = await ctx.vault();
     const found = (await authMounts(vault)).get(mount);
-    if (found === undefined) return;
+    if (found === undefined || markIn(found.description)?.stack !== ctx.stack) return;
     for (const role of await vault.list(`auth/${mount}/role`)) await vault.delete(`auth/${mount}/role/${role}`);
     for (const entity of await entitiesOf(vault, found.accessor)) await vault.delete(`identity/entity/id/${entity}`);
     await vault.delete(`sys/auth/${mount}`);
@@ -105,11 +114,18 @@ async function authMounts(vault: VaultClient): Promise<Map<string, AuthMount>> {
   return new Map(Object.entries(mounts).map(([path, mount]) => [path.replace(/\/$/, ""), mount]));
 }
 
-/** Every login leaves an entity whose alias names the mount. */
+/**
+ * Every login leaves an entity whose alias names the mount. None where Vault shows them to its owner only: there they stay, and are good
+ * for nothing without the mount.
+ */
 async function entitiesOf(vault: VaultClient, accessor: string): Promise<string[]> {
-  const found = await vault.read<{
+  const listed = vault.read<{
     key_info?: Record<string, { aliases?: { mount_accessor: string }[] | null }>;
   }>("identity/entity/id?list=true");
+  const found = await listed.catch((error: unknown) => {
+    if (error instanceof VaultError && error.status === 403) return undefined;
+    throw error;
+  });
   return Object.entries(found?.key_info ?? {})
     .filter(([, { aliases }]) => aliases?.some(({ mount_accessor }) => mount_accessor === accessor))
     .map(([id]) => id);
@@ -120,7 +136,7 @@ function settingsOf({ issuerKeys, issuer }: JwtAuthInputs): Settings {
   return {
     jwt_validation_pubkeys: issuerKeys,
     bound_issuer: issuer,
-    jwt_supported_algs: ["RS256"],
+    jwt_supported_algs: [...new Set(issuerKeys.map(algorithmOf))],
     jwks_url: "",
     jwks_ca_pem: "",
     oidc_discovery_url: "",
@@ -130,6 +146,23 @@ function settingsOf({ issuerKeys, issuer }: JwtAuthInputs): Settings {
     provider_config: {},
   };
 }
+
+/**
+ * What the API server signs with when this is its key's public half; `undefined` for one that it cannot have.
+ * Source: https://kubernetes.io/docs/reference/command-line-tools-reference/kube-apiserver/ (--service-account-signing-key-file).
+ */
+function algorithmOf(publicKey: string): string | undefined {
+  // From a private one the public half would be taken.
+  if (!publicKey.includes("PUBLIC KEY")) return undefined;
+  try {
+    const { asymmetricKeyType, asymmetricKeyDetails } = createPublicKey(publicKey);
+    return asymmetricKeyType === "rsa" ? "RS256" : CURVES[asymmetricKeyDetails?.namedCurve ?? ""];
+  } catch {
+    return undefined;
+  }
+}
+
+const CURVES: Readonly<Record<string, string>> = { prime256v1: "ES256", secp384r1: "ES384", secp521r1: "ES512" };
 
 function descriptionOf(stack: string, generation: string): string {
   return `${STACK_LABEL}=${stack} dayzero.dev/generation=${generation}`;

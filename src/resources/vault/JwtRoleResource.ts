@@ -3,6 +3,7 @@ import { DayzeroError } from "../../config/DayzeroError.ts";
 import type { Resource } from "../Resource.ts";
 import { ownMounts } from "./JwtAuthResource.ts";
 import { type Settings, settingsChanges } from "./settingsChanges.ts";
+import { writeSettings } from "./writeSettings.ts";
 
 const inputs = z.strictObject({
   mount: z.string().min(1),
@@ -53,17 +54,14 @@ export const jwtRoleResource: Resource<JwtRoleInputs, JwtRoleLive> = {
 
   async apply(_changes, desired, ctx) {
     const vault = await ctx.vault();
-    const id = jwtRoleResource.identify(desired);
-    const { path } = parts(id);
-    for (const anew of [false, true]) {
-      if (anew) await vault.delete(path);
-      await vault.write(path, settingsOf(desired));
-      const live = await jwtRoleResource.read(id, ctx);
-      if (live !== undefined && jwtRoleResource.plan(live, desired).length === 0) return live;
+    const { mount, name, path } = parts(jwtRoleResource.identify(desired));
+    try {
+      return { mount, name, settings: await writeSettings(vault, path, settingsOf(desired)) };
+    } catch (error) {
+      if (!(error instanceof DayzeroError && error.code === "VAULT_SETTINGS_NOT_KEPT")) throw error;
     }
-    throw new DayzeroError("VAULT_ROLE_NOT_HEALED", `vault role ${path} does not keep its settings`, {
-      hint: `compare ${path} in Vault with what \`dayzero plan\` shows`,
-    });
+    await vault.delete(path);
+    return { mount, name, settings: await writeSettings(vault, path, settingsOf(desired)) };
   },
 
   async owned(stack, ctx) {
@@ -81,7 +79,8 @@ export const jwtRoleResource: Resource<JwtRoleInputs, JwtRoleLive> = {
 };
 
 function parts(id: string): { mount: string; name: string; path: string } {
-  const [mount = "", name = ""] = id.split("/");
+  const end = id.lastIndexOf("/");
+  const [mount, name] = [id.slice(0, end), id.slice(end + 1)];
   return { mount, name, path: `auth/${mount}/role/${name}` };
 }
 

@@ -107,6 +107,7 @@ async function proveOperator(
   try {
     const operator = await loginOperator(client, await ctx.kubernetes(), mount);
     await operator.read("sys/auth");
+    await operator.write("auth/token/revoke-self");
   } catch (cause) {
     throw new DayzeroError(
       "VAULT_OPERATOR_REFUSED",

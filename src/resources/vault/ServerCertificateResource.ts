@@ -119,8 +119,10 @@ export const serverCertificateResource: Resource<ServerCertificateInputs, Server
     const kubernetes = await ctx.kubernetes();
     const { namespace, secret } = parseId(id);
     for (const name of [secret, authorityName(secret)]) {
-      const found = await readOwn(kubernetes, namespace, name, ctx.stack);
-      if (found !== undefined) await kubernetes.delete({ ...SECRET, namespace, name });
+      const found = await kubernetes.get({ ...SECRET, namespace, name });
+      if (found?.metadata.labels?.[STACK_LABEL] !== ctx.stack) continue;
+      const { uid } = found.metadata;
+      await kubernetes.delete({ ...SECRET, namespace, name }, uid === undefined ? {} : { uid });
     }
   },
 

@@ -5,6 +5,7 @@ import { VaultError } from "../../clients/VaultError.ts";
 import { DayzeroError } from "../../config/DayzeroError.ts";
 import type { ExternalVaultSpec, VaultLogin } from "../../config/StackSpec.ts";
 import { Secret } from "../../credentials/Secret.ts";
+import { type Session, vaultSession } from "./vaultSessions.ts";
 
 export interface ExternalAccess {
   readonly vault: ExternalVaultSpec;
@@ -15,14 +16,6 @@ export interface ExternalAccess {
   now(): Date;
 }
 
-interface Session {
-  /** Without a token: logs in anew. */
-  readonly connection: VaultClient;
-  readonly client: VaultClient;
-  /** `undefined` for one that is good for the run. */
-  readonly renewAt: Date | undefined;
-}
-
 /** Where the token that a person typed is for the length of a run. */
 export const TYPED_TOKEN = "vault-token";
 
@@ -31,34 +24,24 @@ const USED = 0.8;
 /** The least that Kubernetes gives a service account's token. */
 const TOKEN_SECONDS = 600;
 
-/** One session for each run, known by the run's memory. */
-const sessions = new WeakMap<ExternalAccess["memory"], Promise<Session>>();
-
 /**
  * A Vault that is somebody else's, logged in as the configuration says.
  *
  * Ask again for each use: a session is kept as long as it is good and then replaced. Throws `VAULT_UNREACHABLE`, or
  * `VAULT_LOGIN_FAILED` with the reason.
  */
-export async function externalVaultClient(access: ExternalAccess): Promise<VaultClient> {
-  const { memory, now } = access;
-  const pending = sessions.get(memory);
-  const known = await pending?.catch(() => undefined);
-  if (known !== undefined && (known.renewAt === undefined || now() < known.renewAt)) return known.client;
-  // Who waited for the same session that is no good meets here: the first opens another, the rest take that one.
-  if (sessions.get(memory) !== pending) return externalVaultClient(access);
-  const session = open(access, known?.connection);
-  sessions.set(memory, session);
-  return (await session).client;
+export function externalVaultClient(access: ExternalAccess): Promise<VaultClient> {
+  return vaultSession(access.memory, () => open(access));
 }
 
-async function open(access: ExternalAccess, known: VaultClient | undefined): Promise<Session> {
+async function open(access: ExternalAccess): Promise<Session> {
   const { vault, now } = access;
-  const connection = known ?? new VaultClient({ address: vault.address, ca: vault.ca });
+  const connection = new VaultClient({ address: vault.address, ca: vault.ca });
   const since = now().getTime();
   try {
     const { client, seconds } = await logIn(connection, access);
-    return { connection, client, renewAt: seconds === 0 ? undefined : new Date(since + seconds * 1000 * USED) };
+    const renewAt = seconds === 0 ? Number.POSITIVE_INFINITY : since + seconds * 1000 * USED;
+    return { client, ownToken: vault.login.method !== "token", isGood: () => now().getTime() < renewAt };
   } catch (error) {
     await connection.close();
     throw error;

@@ -60,7 +60,7 @@ export class JwtAuth extends CustomResource {
   declare readonly mount: Output<string>;
 
   constructor(name: string, args: Args<JwtAuthInputs>, options?: CustomResourceOptions) {
-    super("dayzero:vault:JwtAuth", name, { ...args, mount: undefined }, options);
+    super("dayzero:vault:JwtAuth", name, { ...args }, options);
   }
 }
 
@@ -87,7 +87,7 @@ export class OidcKey extends CustomResource {
   declare readonly name: Output<string>;
 
   constructor(name: string, args: Args<OidcKeyInputs>, options?: CustomResourceOptions) {
-    super("dayzero:vault:OidcKey", name, { ...args, name: undefined }, options);
+    super("dayzero:vault:OidcKey", name, { ...args }, options);
   }
 }
 
@@ -96,7 +96,7 @@ export class OidcRole extends CustomResource {
   declare readonly name: Output<string>;
 
   constructor(name: string, args: Args<OidcRoleInputs>, options?: CustomResourceOptions) {
-    super("dayzero:vault:OidcRole", name, { ...args, name: undefined }, options);
+    super("dayzero:vault:OidcRole", name, { ...args }, options);
   }
 }
 

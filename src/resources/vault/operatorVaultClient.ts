@@ -7,8 +7,10 @@ import type { StackLayout } from "../../machine/StackLayout.ts";
 import { jwtMountName, OPERATOR, VAULT_AUDIENCE } from "../../manifests/vault/trustNames.ts";
 import { type InitialRootToken, ROOT_TOKEN, readInitialRootToken } from "./initialRootToken.ts";
 import { vaultConnection } from "./vaultConnection.ts";
+import { type Session, vaultSession } from "./vaultSessions.ts";
 
 export interface OperatorAccess {
+  readonly stack: string;
   readonly layout: StackLayout;
   /** `https://host:port` */
   readonly address: string;
@@ -21,17 +23,8 @@ export interface OperatorAccess {
   now(): Date;
 }
 
-interface Session {
-  readonly client: VaultClient;
-  readonly as: "root" | "operator";
-  readonly renewAt: Date | undefined;
-}
-
 /** The role gives five minutes; the last one is not begun. */
 const SESSION_MS = 240_000;
-
-/** One session for each run, known by the run's memory. */
-const sessions = new WeakMap<OperatorAccess["memory"], Promise<Session>>();
 
 /**
  * The stack's Vault with a token that may manage it: the initial root token until `up` has revoked it, then the operator's.
@@ -39,16 +32,8 @@ const sessions = new WeakMap<OperatorAccess["memory"], Promise<Session>>();
  * Ask again for each use: a session is kept as long as it is good and then replaced. Throws `VAULT_UNREACHABLE`, `VAULT_NOT_INITIALIZED`,
  * `VAULT_SEALED`, or `VAULT_OPERATOR_REFUSED` with the reason.
  */
-export async function operatorVaultClient(access: OperatorAccess): Promise<VaultClient> {
-  const { memory } = access;
-  const pending = sessions.get(memory);
-  const known = await pending?.catch(() => undefined);
-  if (known !== undefined && isGood(known, access)) return known.client;
-  // Who waited for the same session that is no good meets here: the first opens another, the rest take that one.
-  if (sessions.get(memory) !== pending) return operatorVaultClient(access);
-  const session = open(access);
-  sessions.set(memory, session);
-  return (await session).client;
+export function operatorVaultClient(access: OperatorAccess): Promise<VaultClient> {
+  return vaultSession(access.memory, () => open(access));
 }
 
 /** Logs in as operator with a fresh token of its service account, through the mount of one generation. */
@@ -63,11 +48,6 @@ export async function loginOperator(
     expirationSeconds: 600,
   });
   return client.loginJwt(mount, OPERATOR.role, token);
-}
-
-function isGood(session: Session, { memory, now }: OperatorAccess): boolean {
-  if (session.as === "root") return memory.has(ROOT_TOKEN);
-  return session.renewAt !== undefined && now() < session.renewAt;
 }
 
 async function open(access: OperatorAccess): Promise<Session> {
@@ -92,13 +72,16 @@ async function logIn(client: VaultClient, access: OperatorAccess): Promise<Sessi
   const root = await readInitialRootToken(access.layout, access.memory);
   if (root.state === "open") {
     const asRoot = client.withToken(root.token);
-    if (await isAccepted(asRoot)) return { client: asRoot, as: "root", renewAt: undefined };
+    // Its end is `rootTokenResource`'s.
+    if (await isAccepted(asRoot))
+      return { client: asRoot, ownToken: false, isGood: () => access.memory.has(ROOT_TOKEN) };
   }
-  const renewAt = new Date(access.now().getTime() + SESSION_MS);
+  const renewAt = access.now().getTime() + SESSION_MS;
   try {
     const kubernetes = await access.kubernetes();
-    const mount = jwtMountName(await generationOf(kubernetes));
-    return { client: await loginOperator(client, kubernetes, mount), as: "operator", renewAt };
+    const mount = jwtMountName(access.stack, await generationOf(kubernetes));
+    const operator = await loginOperator(client, kubernetes, mount);
+    return { client: operator, ownToken: true, isGood: () => access.now().getTime() < renewAt };
   } catch (cause) {
     throw new DayzeroError(
       "VAULT_OPERATOR_REFUSED",

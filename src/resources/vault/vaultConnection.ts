@@ -26,14 +26,15 @@ export async function vaultConnection(
   return new VaultClient({ address, ca });
 }
 
-/** Only the certificate is taken out; the key beside it is left where it is. */
-async function authorityOfSecret(
+/** The authority of a server's certificate in a Secret; only that is taken out, the key beside it is left where it is. */
+export async function authorityOfSecret(
   kubernetes: KubernetesClient,
-  at: { namespace: string; name: string },
+  { namespace, name }: { namespace: string; name: string },
 ): Promise<string> {
-  const secret = await kubernetes.get<{ data?: Record<string, string> }>({ apiVersion: "v1", kind: "Secret", ...at });
+  const ref = { apiVersion: "v1", kind: "Secret", namespace, name };
+  const secret = await kubernetes.get<{ data?: Record<string, string> }>(ref);
   const encoded = secret?.data?.["ca.crt"];
-  if (encoded === undefined) throw missing(`ca.crt of Secret ${at.namespace}/${at.name}`);
+  if (encoded === undefined) throw missing(`ca.crt of Secret ${namespace}/${name}`);
   return Buffer.from(encoded, "base64").toString("utf8");
 }
 

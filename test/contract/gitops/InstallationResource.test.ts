@@ -134,7 +134,7 @@ async function wipe(): Promise<void> {
 test("installationResource makes what the release says, ready and marked, and then sends nothing", async () => {
   const { paths, live } = await up();
   expect(paths).toEqual(["create"]);
-  expect(live).toMatchObject({ version: "3.6.1", variant: "core", adopted: false, drifted: [], unready: [] });
+  expect(live).toMatchObject({ version: "3.6.1", variant: "core", drifted: [], unready: [] });
   expect((await client.get(CONTROLLER))?.metadata.labels).toMatchObject({ "dayzero.dev/stack": "test" });
   expect(await client.list({ apiVersion: "argoproj.io/v1alpha1", kind: "Application" })).toEqual([]);
   await server.mutations();
@@ -148,6 +148,16 @@ test("installationResource makes what the release says, ready and marked, and th
 test("installationResource undoes what somebody removed or changed", async () => {
   await up();
   await client.delete({ apiVersion: "v1", kind: "Service", namespace: NAMESPACE, name: "argocd-repo-server" });
+  const configuration = { apiVersion: "v1", kind: "ConfigMap", namespace: NAMESPACE, name: "argocd-cmd-params-cm" };
+  await client.mergePatch(configuration, { data: { theirs: "stays" } });
+  const role = {
+    apiVersion: "rbac.authorization.k8s.io/v1",
+    kind: "Role",
+    namespace: NAMESPACE,
+    name: CONTROLLER.name,
+  };
+  const { rules } = (await client.get<{ rules: object[] }>(role)) ?? {};
+  await client.mergePatch(role, { rules: [] });
   const containers = [{ name: "argocd-repo-server", image: "quay.io/argoproj/argocd:v0.0.1" }];
   await client.request("PATCH", `/apis/apps/v1/namespaces/${NAMESPACE}/deployments/${REPO_SERVER.name}`, {
     body: { spec: { template: { spec: { containers } } } },
@@ -155,10 +165,12 @@ test("installationResource undoes what somebody removed or changed", async () =>
   });
   expect((await plan())[0]).toMatchObject({
     path: "objects",
-    before: expect.stringMatching(/^(Service|Deployment) argocd-repo-server, (Service|Deployment) argocd-repo-server$/),
+    before: expect.stringMatching(/^((Service|Deployment|Role) [a-z-]+(, |$)){3}$/),
   });
   await up();
   expect(JSON.stringify((await client.get(REPO_SERVER))?.spec)).not.toContain("v0.0.1");
+  expect((await client.get<{ rules: object[] }>(role))?.rules).toEqual(rules);
+  expect(await client.get(configuration)).toMatchObject({ data: { theirs: "stays" } });
 });
 
 test("installationResource goes on with what a crash left", async () => {
@@ -179,12 +191,15 @@ test("installationResource removes the first administrator's password and proves
     data: { password: Buffer.from("canary-of-the-administrator").toString("base64") },
   });
   const secret = { ...INITIAL_ADMIN, name: "argocd-secret" };
-  await client.mergePatch(secret, { data: { "server.secretkey": Buffer.from("canary-key").toString("base64") } });
+  await client.mergePatch(secret, {
+    data: { "server.secretkey": Buffer.from("canary-key").toString("base64"), "tls.key": "Y2FuYXJ5" },
+  });
   const { paths, live } = await up();
   expect(paths).toEqual(["update credentials"]);
   expect(await client.get(INITIAL_ADMIN)).toBeUndefined();
   expect(installationResource.ledger?.(NAMESPACE, live)).toMatchObject([
-    { where: "Secret argocd/argocd-secret", residual: true, expiresAt: null },
+    { what: expect.stringContaining("server.secretkey"), where: "Secret argocd/argocd-secret", residual: true },
+    { what: expect.stringContaining("tls.key"), where: "Secret argocd/argocd-secret", residual: true },
   ]);
   expect(JSON.stringify(live)).not.toMatch(/canary/);
 });
@@ -223,65 +238,47 @@ test("installationResource refuses a running Argo CD that it is not told to adop
   expect((await server.mutations()).filter((request) => /argocd/.test(request))).toEqual([]);
 });
 
-test("installationResource adopts a running Argo CD without making anything anew, and lets it go at removal", async () => {
+test("installationResource takes over nothing that somebody left, and names it", async () => {
   await wipe();
-  await installedByOthers();
-  await client.create(APPLICATION);
-  const before = await client.get(CONTROLLER);
-  const definition = await client.get(DEFINITION);
-  expect((await up({ adopt: true })).paths).toEqual(["update version"]);
-  expect((await client.get(CONTROLLER))?.metadata.uid).toBe(before?.metadata.uid);
-  expect((await client.get(CONTROLLER))?.metadata.generation).toBe(before?.metadata.generation);
-  expect((await client.get(DEFINITION))?.metadata.uid).toBe(definition?.metadata.uid);
-  expect(await installationResource.stays?.(NAMESPACE, ctx())).toMatchObject({ as: "released" });
-  await installationResource.remove(NAMESPACE, ctx());
-  expect(await everything(MARKED)).toEqual([]);
-  expect((await client.get(CONTROLLER))?.metadata.uid).toBe(before?.metadata.uid);
-  expect(await client.get({ ...APPLICATION, ...APPLICATION.metadata })).toBeDefined();
-});
-
-test("installationResource refuses to adopt what it would have to make anew, and touches nothing", async () => {
-  await wipe();
-  await installedByOthers();
-  await client.delete(REPO_SERVER);
-  const labels = { "app.kubernetes.io/part-of": "argocd", "app.kubernetes.io/instance": "a-chart" };
-  await client.create({
-    apiVersion: "apps/v1",
-    kind: "Deployment",
-    metadata: { name: REPO_SERVER.name, namespace: NAMESPACE, labels },
-    spec: {
-      selector: { matchLabels: labels },
-      template: { metadata: { labels }, spec: { containers: [{ name: "c", image: "c" }] } },
-    },
-  });
+  const labels = { "app.kubernetes.io/part-of": "argocd" };
+  const role = { apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRole", name: CONTROLLER.name };
+  await client.create({ ...role, metadata: { name: role.name, labels } } as KubernetesManifest);
   await server.mutations();
-  await expect(up({ adopt: true })).rejects.toMatchObject({
-    code: "ARGOCD_NOT_ADOPTABLE",
-    message: expect.stringContaining("Deployment argocd/argocd-repo-server"),
+  await expect(plan()).rejects.toMatchObject({
+    code: "ARGOCD_NOT_OWN",
+    message: expect.stringContaining(`ClusterRole ${CONTROLLER.name} is there`),
+    hint: expect.stringContaining("dayzero.dev/stack: test"),
   });
-  const written = (await server.mutations()).filter((request) => !/ (deployments|statefulsets) /.test(request));
-  expect(written).toEqual([]);
-  await client.delete(REPO_SERVER);
+  await expect(installationResource.apply([], inputsOf(), ctx())).rejects.toMatchObject({ code: "ARGOCD_NOT_OWN" });
+  expect((await server.mutations()).filter((request) => !/ (deployments|statefulsets) /.test(request))).toEqual([]);
+  await client.delete(role);
 });
 
-test("installationResource hands over to an Application that manages the installation from Git", async () => {
+test.each([
+  ["of its own namespace", NAMESPACE, "theirs", "theirs"],
+  ["of any namespace", "team", "team_theirs", "team/theirs"],
+])("installationResource hands over to an Application %s that manages it from Git", async (_, home, tracked, seen) => {
   await wipe();
   await up();
-  await client.create(APPLICATION);
-  const tracking = "theirs:apps/StatefulSet:argocd/argocd-application-controller";
+  await client.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: home } });
+  await client.apply({ ...APPLICATION, metadata: { name: "theirs", namespace: home } });
+  const tracking = `${tracked}:apps/StatefulSet:argocd/argocd-application-controller`;
   await client.mergePatch(CONTROLLER, {
     metadata: { annotations: { "argocd.argoproj.io/tracking-id": tracking } },
     spec: { replicas: 1, minReadySeconds: 3 },
   });
   await client.delete({ apiVersion: "v1", kind: "Service", namespace: NAMESPACE, name: "argocd-metrics" });
+  await client.create({ ...INITIAL_ADMIN, metadata: INITIAL_ADMIN, data: {} } as KubernetesManifest);
   await server.mutations();
   const { live } = await up({ authorities: { a: "-----BEGIN CERTIFICATE-----" } });
-  expect(live.managedBy).toBe("theirs");
+  expect(live.managedBy).toBe(seen);
+  await installationResource.apply([], inputsOf(), ctx());
   const own = (await server.mutations()).filter((request) => !/ (deployments|statefulsets) /.test(request));
   expect(own).toEqual([]);
   expect(await installationResource.stays?.(NAMESPACE, ctx())).toMatchObject({
-    note: expect.stringContaining('"theirs"'),
+    note: expect.stringContaining(`"${seen}"`),
   });
+  await client.delete(INITIAL_ADMIN);
 });
 
 test("installationResource, removed, is gone but for definitions that others have objects of", async () => {

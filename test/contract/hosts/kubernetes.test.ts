@@ -3,8 +3,10 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { loadKubeconfig } from "../../../src/clients/Kubeconfig.ts";
 import type { KubernetesClient, KubernetesManifest } from "../../../src/clients/KubernetesClient.ts";
-import type { ConvergeEvent } from "../../../src/hosts/converge/ConvergeEvent.ts";
-import { type ConvergeResult, converge } from "../../../src/hosts/converge/converge.ts";
+import { type ConvergeOptions, type ConvergeResult, converge } from "../../../src/hosts/converge/converge.ts";
+import type { AnyHandler } from "../../../src/hosts/Handler.ts";
+import { stackLeaseReference } from "../../../src/hosts/StackLease.ts";
+import { objectResource } from "../../../src/resources/kubernetes/ObjectResource.ts";
 import { loadResource } from "../../../src/resources/registry.ts";
 import { type ApiServer, startApiServer } from "../../support/apiserver.ts";
 import type { ObjectSpec } from "../../support/programs/objects.ts";
@@ -26,7 +28,7 @@ afterAll(async () => {
 function run(
   stack: string,
   objects: readonly ObjectSpec[],
-  options: { dryRun?: boolean; kubeconfig?: string; onEvent?: (event: ConvergeEvent) => void } = {},
+  options: Partial<Pick<ConvergeOptions, "dryRun" | "shared" | "handlers" | "onEvent">> & { kubeconfig?: string } = {},
 ): Promise<ConvergeResult> {
   const dryRun = options.dryRun ?? false;
   const { signal } = new AbortController();
@@ -51,7 +53,8 @@ function run(
       vault: () => Promise.reject(new Error("there is none in this test")),
       memory: new Map(),
     },
-    handlers: loadResource,
+    shared: options.shared ?? false,
+    handlers: options.handlers ?? loadResource,
     types: ["dayzero:kubernetes:Object"],
     onEvent: options.onEvent ?? (() => undefined),
     node: process.execPath,
@@ -286,9 +289,31 @@ test("converge() makes a resource of a kind whose CRD it made a moment ago, and 
   expect(actions(await run("crds", []))).toHaveLength(2);
 });
 
+test("converge() holds the Lease of a shared stack before the first step, though nothing uses the cluster", async () => {
+  const seen: unknown[] = [];
+  // As one whose system is another: it never asks for the cluster.
+  const elsewhere: AnyHandler = {
+    type: "dayzero:kubernetes:Object",
+    inputs: objectResource.inputs,
+    identify: () => "elsewhere",
+    read: async () => undefined,
+    plan: () => [{ action: "create", path: "" }],
+    apply: async () => {
+      const lease = (await client.get(stackLeaseReference("elsewhere"))) as { spec?: object } | undefined;
+      seen.push(lease?.spec);
+      return {};
+    },
+    owned: async () => [],
+    remove: async () => undefined,
+  };
+  await run("elsewhere", [configMap("any", {})], { shared: true, handlers: async () => elsewhere });
+  expect(seen).toEqual([expect.objectContaining({ holderIdentity: expect.stringContaining(`/${process.pid}/`) })]);
+});
+
 test("converge() never shows a Secret's content, and never hands it to the program", async () => {
   const secret = (value: string): ObjectSpec => ({
     name: "credential",
+    provider: "kubernetes",
     manifest: {
       apiVersion: "v1",
       kind: "Secret",
@@ -296,6 +321,8 @@ test("converge() never shows a Secret's content, and never hands it to the progr
       data: { password: Buffer.from(value).toString("base64") },
     },
   });
+  const { provider: _, ...kept } = secret("first");
+  await expect(run("secrets", [kept])).rejects.toMatchObject({ message: expect.stringContaining("Pulumi state") });
   await run("secrets", [secret("first")]);
   const plan = await run("secrets", [secret("second")], { dryRun: true });
   expect(plan.changes[0]?.changes).toEqual([

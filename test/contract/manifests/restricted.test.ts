@@ -20,8 +20,8 @@ const configuration = {
 };
 const image = `registry.example.com/dayzero@sha256:${"c".repeat(64)}`;
 const AGENTS = [
-  agentObjects({ image, configuration }),
-  agentObjects({ image, configuration, cron: "*/2 * * * *" }),
+  agentObjects({ stack: "one", image, configuration }),
+  agentObjects({ stack: "one", image, configuration, cron: "*/2 * * * *" }),
 ] as const;
 const PLURALS: Readonly<Record<string, string>> = { NetworkPolicy: "networkpolicies" };
 

@@ -1,4 +1,5 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
@@ -46,6 +47,19 @@ describe("the plugin process", () => {
     await client.create(FILE, "gone", { path: "etc/gone.conf", content: "a" });
     expect(await FileLock.tryAcquire({ path: layout.lock })).toBeUndefined();
     expect(await client.loseEngine()).toBe(0);
+    const lock = await FileLock.tryAcquire({ path: layout.lock });
+    expect(lock).toBeDefined();
+    await lock?.release();
+  });
+
+  it("gives the stack back at once when it is told to end, though the engine keeps its connection", async () => {
+    const client = await plugin();
+    await client.create(FILE, "kept-open", { path: "etc/kept-open.conf", content: "a" });
+    const connection = await halfACall(Number(client.stdout.trim()));
+    const since = performance.now();
+    expect(await client.stop()).toBe(0);
+    expect(performance.now() - since).toBeLessThan(2_000);
+    connection.destroy();
     const lock = await FileLock.tryAcquire({ path: layout.lock });
     expect(lock).toBeDefined();
     await lock?.release();
@@ -129,6 +143,18 @@ describe("Check", () => {
     expect(JSON.stringify(failures)).not.toContain(token);
   });
 
+  it("refuses what a Secret holds: no form tells a password from another word", async () => {
+    const client = await plugin();
+    const manifest = { apiVersion: "v1", kind: "Secret", metadata: { name: "s", namespace: "default" } };
+    const held = { ...manifest, stringData: { password: CANARY } };
+    const { failures } = await client.check("dayzero:kubernetes:Object", "s", held);
+    expect(failures).toEqual({ stringData: expect.stringContaining("Pulumi state") });
+    const marked = { ...held, stringData: secret(held.stringData) };
+    expect(JSON.stringify((await client.check("dayzero:kubernetes:Object", "s", marked)).failures)).toMatch(
+      /"":"stringData: /,
+    );
+  });
+
   it("refuses to take over a repository that dayzero was given by a flag while the stack's file says another one", async () => {
     const first = await plugin();
     await first.create(FILE, "made", { path: "etc/made.conf", content: "a" });
@@ -141,6 +167,18 @@ describe("Check", () => {
     expect(failures.source).toContain("dayzero:repository.source");
     const same = { name: "fleet", source: { kind: "url", url: remembered.source } };
     expect((await client.check(type, "r", same)).failures).toEqual({});
+    await rm(join(layout.directory, "stack.json"));
+  });
+});
+
+describe("a stack that another program made", () => {
+  it("is refused before anything of it is looked at", async () => {
+    const first = await plugin();
+    await first.create(FILE, "made", { path: "etc/made.conf", content: "a" });
+    await first.stop();
+    await writeFile(join(layout.directory, "stack.json"), JSON.stringify({ program: "existing" }));
+    const client = await plugin();
+    await expect(client.read(FILE, "made", { id: "etc/made.conf" })).rejects.toThrow("STACK_PROGRAM_CHANGED");
     await rm(join(layout.directory, "stack.json"));
   });
 });
@@ -240,14 +278,47 @@ describe("secret inputs", () => {
     const inputs = { path: "etc/secret.conf", content: secret(CANARY) };
     const made = await client.create(FILE, "secret", inputs);
     expect(made.properties.content).toEqual({ [SIGNATURE]: expect.any(String), value: CANARY });
+    // A digest tells a short secret.
+    expect(made.properties.digest).toEqual({ [SIGNATURE]: expect.any(String), value: expect.any(String) });
     const { content: _, ...others } = made.properties;
     expect(JSON.stringify(others)).not.toContain(CANARY);
+    const of = { id: made.id, olds: made.properties, oldInputs: inputs, news: inputs };
+    expect((await client.diff(FILE, "secret", of)).changed).toBe(false);
     const bad = { path: secret(`/${CANARY}`), content: secret(CANARY) };
     const error = await client.create(FILE, "bad", bad).catch((caught: Error) => caught);
     expect(error).toBeInstanceOf(Error);
     expect(String(error)).not.toContain(CANARY);
     expect(JSON.stringify((await client.check(FILE, "bad", bad)).failures)).not.toContain(CANARY);
+    const named = { path: secret(`etc/${CANARY}`), content: "a" };
+    expect((await client.check(FILE, "named", named)).failures[""]).toContain("part of its identity");
+    await expect(client.create(FILE, "named", named)).rejects.toThrow("IDENTITY_SECRET");
     await client.stop();
     expect(JSON.stringify(client.logs) + client.stdout + client.stderr).not.toContain(CANARY);
   });
 });
+
+/** A connection on which a call was begun and is never ended, whatever the other end says: HTTP/2 by hand, as any client reacts. */
+async function halfACall(port: number): Promise<Socket> {
+  const socket = connect(port, "127.0.0.1").on("error", () => undefined);
+  const literal = (name: readonly number[], value: string) =>
+    Buffer.concat([Buffer.from([...name, value.length]), Buffer.from(value)]);
+  // HPACK (RFC 7541): POST, http, and the other headers as literals.
+  const headers = Buffer.concat([
+    Buffer.from([0x83, 0x86]),
+    literal([0x04], "/pulumirpc.ResourceProvider/GetPluginInfo"),
+    literal([0x01], "localhost"),
+    literal([0x0f, 0x10], "application/grpc"),
+    literal([0x00, 2, ...Buffer.from("te")], "trailers"),
+  ]);
+  const settings = Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]);
+  const begun = Buffer.concat([Buffer.from([0, 0, headers.length, 1, 4, 0, 0, 0, 1]), headers]);
+  // Answered in order, so that what is acknowledged has been read.
+  const ping = Buffer.from([0, 0, 8, 6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+  socket.write(Buffer.concat([Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), settings, begun, ping]));
+  await new Promise<void>((resolve) => {
+    socket.on("data", (chunk: Buffer) => {
+      if (chunk.includes(Buffer.from([0, 0, 8, 6, 1]))) resolve();
+    });
+  });
+  return socket;
+}

@@ -5,8 +5,8 @@ import type { System } from "./System.ts";
 /** How the states of one type are made. */
 export interface Row<At extends System = System> {
   readonly type: string;
-  /** The system that it is tried in; one of each is started for all rows. */
-  readonly system: (systems: Systems) => Promise<At>;
+  /** Makes the system that it is tried in: one for all rows that name the same function. */
+  readonly system: (tools: Readonly<Record<string, string>>) => Promise<At>;
   /** What a program may say about it, before parsing. Any two have the same identity, unless they say otherwise. */
   readonly inputs: (system: At) => fc.Arbitrary<object>;
   /** What it needs there; each time before the state is made. */
@@ -21,13 +21,9 @@ export interface Row<At extends System = System> {
   readonly neverOwned?: string;
   /** Why it can still be read, or not be read at all, after its removal. */
   readonly afterRemoval?: string;
-  readonly runs: number;
+  /** How many random states are tried, after one of each kind. */
+  readonly random: number;
 }
-
-/** Systems by the way in which they are made, each once. */
-export type Systems = <At extends System>(
-  make: (tools: Readonly<Record<string, string>>) => Promise<At>,
-) => Promise<At>;
 
 /** Lets rows of several systems stand in one table. */
 export function row<At extends System>(of: Row<At>): Row {

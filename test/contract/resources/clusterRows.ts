@@ -28,16 +28,16 @@ const refOf = ({ apiVersion, kind, metadata: { name, namespace } }: Given) => ({
 export const clusterRows: readonly Row[] = [
   row<System>({
     type: "dayzero:cluster:Generation",
-    system: (systems) => systems(clusterSystem),
+    system: clusterSystem,
     inputs: () => fc.constant({}),
     alwaysThere: "it is found, never made",
     neverOwned: "it is the cluster itself",
     afterRemoval: "it is the cluster itself",
-    runs: 1,
+    random: 1,
   }),
   row<System>({
     type: "dayzero:cluster:Definitions",
-    system: (systems) => systems(clusterSystem),
+    system: clusterSystem,
     inputs: () =>
       fc.record({
         name: fc.constant("fruit"),
@@ -60,11 +60,11 @@ export const clusterRows: readonly Row[] = [
         await (await context.kubernetes()).mergePatch({ ...CRD, name }, patch);
       },
     },
-    runs: 6,
+    random: 3,
   }),
   row<System>({
     type: "dayzero:kubernetes:Object",
-    system: (systems) => systems(clusterSystem),
+    system: clusterSystem,
     inputs: () =>
       fc.oneof(
         fc.record(
@@ -123,11 +123,11 @@ export const clusterRows: readonly Row[] = [
       await client.delete({ apiVersion: "v1", kind: "ConfigMap", namespace: "default", name: "random" });
       await client.delete({ apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRole", name: "random" });
     },
-    runs: 20,
+    random: 16,
   }),
   row<System>({
     type: "dayzero:vault:ServerCertificate",
-    system: (systems) => systems(clusterSystem),
+    system: clusterSystem,
     inputs: () =>
       fc.record({
         namespace: fc.constant("default"),
@@ -145,7 +145,7 @@ export const clusterRows: readonly Row[] = [
       "its authority is gone": async (_given: object, { context }) =>
         (await context.kubernetes()).delete({ ...SECRET, name: "openbao-tls-authority" }),
     },
-    runs: 8,
+    random: 5,
   }),
 ];
 

@@ -3,6 +3,7 @@ import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "fast-check";
 import { StackLayout } from "../../../src/machine/StackLayout.ts";
+import { repositoryResource } from "../../../src/resources/git/RepositoryResource.ts";
 import { git } from "../git/LocalForge.ts";
 import { SECRET } from "../git/Platform.ts";
 import { type Row, row } from "./Row.ts";
@@ -10,6 +11,9 @@ import { type FolderSystem, folderSystem, type PlatformSystem, platformSystem } 
 
 const bareOf = ({ context }: FolderSystem): string => new StackLayout(context.directory).repository("fleet");
 const ownOf = ({ root }: FolderSystem): string => join(root, "own");
+const otherOf = ({ root }: FolderSystem): string => join(root, "other");
+
+const sourceAt = (path: string) => fc.constant({ kind: "path", path });
 
 /** A commit on a branch of the repository in the folder, which has a work tree. */
 async function commit(folder: string): Promise<void> {
@@ -23,8 +27,7 @@ async function commit(folder: string): Promise<void> {
 }
 
 /** Two branches, and something to reconcile at two paths of each. */
-async function ownRepository(system: FolderSystem): Promise<void> {
-  const folder = ownOf(system);
+async function repositoryIn(folder: string): Promise<void> {
   await rm(folder, { recursive: true, force: true });
   await git(["init", "-q", "-b", "main", folder]);
   await commit(folder);
@@ -35,12 +38,13 @@ async function ownRepository(system: FolderSystem): Promise<void> {
 export const gitRows: readonly Row[] = [
   row<FolderSystem>({
     type: "dayzero:git:Repository",
-    system: (systems) => systems(folderSystem),
+    system: folderSystem,
     inputs: (system) =>
       fc.record(
         {
           name: fc.constant("fleet"),
-          source: fc.constant({ kind: "path", path: ownOf(system) }),
+          // Another one is refused.
+          source: fc.oneof({ weight: 4, arbitrary: sourceAt(ownOf(system)) }, sourceAt(otherOf(system))),
           branch: fc.constantFrom("main", "other"),
           path: fc.constantFrom(".", "apps"),
         },
@@ -60,26 +64,35 @@ export const gitRows: readonly Row[] = [
       },
       "its hook is gone": (_given: object, system) =>
         rm(join(bareOf(system), "hooks"), { recursive: true, force: true }),
+      async "it was made from another source"(given: { source: { path: string } }, system) {
+        const path = [ownOf(system), otherOf(system)].find((one) => one !== given.source.path);
+        await rm(bareOf(system), { recursive: true });
+        const desired = repositoryResource.inputs.parse({ ...given, source: { kind: "path", path } });
+        await repositoryResource.apply([], desired, system.context);
+      },
     },
     prepare: async (_given, system) => {
-      if (await git(["rev-parse", "other"], { cwd: ownOf(system) }).catch(() => undefined)) return;
-      await ownRepository(system);
+      for (const folder of [ownOf(system), otherOf(system)]) {
+        if (await git(["rev-parse", "other"], { cwd: folder }).catch(() => undefined)) continue;
+        await repositoryIn(folder);
+      }
     },
     reset: async (_ctx, system) => {
-      await rm(bareOf(system), { recursive: true, force: true });
-      await rm(ownOf(system), { recursive: true, force: true });
+      for (const folder of [bareOf(system), ownOf(system), otherOf(system)]) {
+        await rm(folder, { recursive: true, force: true });
+      }
     },
-    runs: 4,
+    random: 2,
   }),
   row<PlatformSystem>({
     type: "dayzero:gitops:RepositoryCredential",
-    system: (systems) => systems(platformSystem),
+    system: platformSystem,
     inputs: ({ platform }) => fc.constant(platform.credential),
     tampers: {
       "something else is in its place": (_given: object, { platform }) => platform.overwrite("theirs"),
       "its Secret is gone": (_given: object, { platform }) => platform.kubernetes.delete(SECRET),
     },
     reset: (_ctx, { platform }) => platform.kubernetes.delete(SECRET),
-    runs: 3,
+    random: 1,
   }),
 ];

@@ -1,12 +1,12 @@
 import fc from "fast-check";
-import { afterAll, expect, inject, test } from "vitest";
+import { afterAll, describe, expect, inject, test } from "vitest";
 import { DayzeroError } from "../../../src/config/DayzeroError.ts";
 import type { Change, Context, Resource } from "../../../src/resources/Resource.ts";
 import { loadResource, resourceTypes } from "../../../src/resources/registry.ts";
 import { clusterRows } from "./clusterRows.ts";
 import { gitRows } from "./gitRows.ts";
 import { localRows } from "./localRows.ts";
-import type { Row, Systems } from "./Row.ts";
+import type { Row } from "./Row.ts";
 import type { System } from "./System.ts";
 import { vaultRows } from "./vaultRows.ts";
 
@@ -26,55 +26,55 @@ type Prior =
   | { readonly kind: "made"; readonly from: object }
   | { readonly kind: "tampered"; readonly from: object; readonly how: string };
 
-const made = new Map<unknown, Promise<System>>();
-const systems: Systems = async (make) => {
-  const known = made.get(make) ?? make(inject("tools"));
-  made.set(make, known);
-  return (await known) as Awaited<ReturnType<typeof make>>;
-};
-
-afterAll(async () => {
-  const ended = await Promise.allSettled(made.values());
-  await Promise.all(ended.map((end) => (end.status === "fulfilled" ? end.value.close() : undefined)));
-});
-
 test("every registered type has states to try", () => {
   const tried = [...ROWS.map(({ type }) => type), ...Object.keys(ELSEWHERE)];
   expect(tried.sort()).toEqual([...resourceTypes].sort());
 });
 
-test.for(ROWS)(
-  "$type: what a plan tells is what a run does, and then nothing is left to do",
-  { timeout: MADE_WITHIN_MS },
-  async (row) => {
-    const resource = (await loadResource(row.type)) as AnyResource;
-    const system = await row.system(systems);
-    const inputs = row.inputs(system);
-    const tampers = Object.keys(row.tampers ?? {});
-    const prior: fc.Arbitrary<Prior> = fc.oneof(
-      ...(row.alwaysThere === undefined ? [fc.constant({ kind: "nothing" } as const)] : []),
-      fc.record({ kind: fc.constant("made" as const), from: inputs }),
-      ...(tampers.length === 0
-        ? []
-        : [fc.record({ kind: fc.constant("tampered" as const), from: inputs, how: fc.constantFrom(...tampers) })]),
-    );
-    const property = fc.asyncProperty(prior, inputs, (before, given) => holds(resource, row, system, before, given));
-    // Each example takes real servers a while, so the one that fails is not made smaller. Its seed is printed.
-    await fc.assert(property, {
-      numRuns: row.runs,
-      endOnFailure: true,
-      // Each at least once; what is left of the runs is random.
-      examples: [
+// What is tried in one system is tried one after the other; the systems know nothing of each other.
+const GROUPS = Array.from(
+  Map.groupBy(ROWS, ({ system }) => system),
+  ([start, rows]) => ({ start, rows }),
+);
+describe.concurrent.for(GROUPS)("$start.name", ({ start, rows }) => {
+  let starting: Promise<System> | undefined;
+  afterAll(async () => (await starting?.catch(() => undefined))?.close());
+
+  test.for(rows)(
+    "$type: what a plan tells is what a run does, and then nothing is left to do",
+    { timeout: MADE_WITHIN_MS, concurrent: false },
+    async (row) => {
+      const resource = (await loadResource(row.type)) as AnyResource;
+      starting ??= start(inject("tools"));
+      const system = await starting;
+      const inputs = row.inputs(system);
+      const tampers = Object.keys(row.tampers ?? {});
+      const prior: fc.Arbitrary<Prior> = fc.oneof(
+        ...(row.alwaysThere === undefined ? [fc.constant({ kind: "nothing" } as const)] : []),
+        fc.record({ kind: fc.constant("made" as const), from: inputs }),
+        ...(tampers.length === 0
+          ? []
+          : [fc.record({ kind: fc.constant("tampered" as const), from: inputs, how: fc.constantFrom(...tampers) })]),
+      );
+      // Each at least once; the rest is random.
+      const examples: [Prior, object][] = [
         ...(row.alwaysThere === undefined
           ? fc.sample(inputs, 1).map((given): [Prior, object] => [{ kind: "nothing" }, given])
           : []),
         ...tampers.flatMap((how) =>
           fc.sample(inputs, 1).map((from): [Prior, object] => [{ kind: "tampered", from, how }, from]),
         ),
-      ],
-    });
-  },
-);
+      ];
+      const property = fc.asyncProperty(prior, inputs, (before, given) => holds(resource, row, system, before, given));
+      // Each example takes real servers a while, so the one that fails is not made smaller. Its seed is printed.
+      await fc.assert(property, {
+        numRuns: examples.length + row.random,
+        endOnFailure: true,
+        examples,
+      });
+    },
+  );
+});
 
 async function holds(resource: AnyResource, row: Row, system: System, prior: Prior, given: object): Promise<void> {
   const ctx = system.context;

@@ -59,7 +59,7 @@ async function restart(_given: object, { stack, context }: VaultSystem): Promise
 export const vaultRows: readonly Row[] = [
   row<VaultSystem>({
     type: "dayzero:vault:Policy",
-    system: (systems) => systems(vaultSystem),
+    system: vaultSystem,
     inputs: () =>
       fc.oneof(
         name.map((stack) => ({ name: "dayzero-local-random", template: "operator", values: { stack } })),
@@ -73,11 +73,11 @@ export const vaultRows: readonly Row[] = [
         policy: 'path "a" { capabilities = ["read"] }',
       }),
     },
-    runs: 12,
+    random: 8,
   }),
   row<VaultSystem>({
     type: "dayzero:vault:JwtAuth",
-    system: (systems) => systems(vaultSystem),
+    system: vaultSystem,
     inputs: () =>
       fc.record({
         generation,
@@ -89,11 +89,11 @@ export const vaultRows: readonly Row[] = [
       "more algorithms are accepted": write(`auth/${MOUNT}/config`, { jwt_supported_algs: ["RS256", "ES256"] }),
       "it is gone": remove(`sys/auth/${MOUNT}`),
     },
-    runs: 12,
+    random: 8,
   }),
   row<VaultSystem>({
     type: "dayzero:vault:JwtRole",
-    system: (systems) => systems(vaultSystem),
+    system: vaultSystem,
     prepare: mountIsThere,
     inputs: () =>
       fc.record({
@@ -110,19 +110,19 @@ export const vaultRows: readonly Row[] = [
       "it lives longer": write(`auth/${MOUNT}/role/git-reader`, { token_ttl: 86_400, token_max_ttl: 86_400 }),
       "it is gone": remove(`auth/${MOUNT}/role/git-reader`),
     },
-    runs: 12,
+    random: 8,
   }),
   row<VaultSystem>({
     type: "dayzero:vault:OidcIssuer",
-    system: (systems) => systems(vaultSystem),
+    system: vaultSystem,
     inputs: () => fc.record({ address: fc.constantFrom("https://127.0.0.1:8200", "https://vault.example.com") }),
     tampers: { "it is another": write("identity/oidc/config", { issuer: "https://theirs.example.com" }) },
     neverOwned: "a setting of the whole Vault carries nobody's mark",
-    runs: 6,
+    random: 4,
   }),
   row<VaultSystem>({
     type: "dayzero:vault:OidcKey",
-    system: (systems) => systems(vaultSystem),
+    system: vaultSystem,
     inputs: () => fc.record({ generation, audiences: fc.uniqueArray(audience, { minLength: 1, maxLength: 3 }) }),
     tampers: {
       "it signs for others too": write(`identity/oidc/key/${oidcKeyName(GENERATION)}`, {
@@ -133,11 +133,11 @@ export const vaultRows: readonly Row[] = [
       "it is gone": remove(`identity/oidc/key/${oidcKeyName(GENERATION)}`),
     },
     // One that signs for others only is no longer the stack's, so no run touches it.
-    runs: 12,
+    random: 8,
   }),
   row<VaultSystem>({
     type: "dayzero:vault:OidcRole",
-    system: (systems) => systems(vaultSystem),
+    system: vaultSystem,
     prepare: async (_given, system) => {
       const vault = await vaultOf(system);
       await vault.write("identity/oidc/key/any", { allowed_client_ids: ["*"] });
@@ -152,21 +152,21 @@ export const vaultRows: readonly Row[] = [
       "it lives longer": write("identity/oidc/role/git-reader-fleet", { ttl: 86_400 }),
       "it is gone": remove("identity/oidc/role/git-reader-fleet"),
     },
-    runs: 12,
+    random: 8,
   }),
   row<VaultSystem>({
     type: "dayzero:vault:RootToken",
-    system: (systems) => systems(mortalVaultSystem),
+    system: mortalVaultSystem,
     inputs: ({ stack }) => fc.constant({ state: "revoked", address: stack.address, mount: stack.mount }),
     // As after the initialization, which made it.
     reset: (_ctx, system) => operatorIsTrusted(system),
     neverOwned: "nothing is left of it",
     afterRemoval: "that it is gone is what is read",
-    runs: 1,
+    random: 0,
   }),
   row<VaultSystem>({
     type: "dayzero:vault:Initialization",
-    system: (systems) => systems(mortalVaultSystem),
+    system: mortalVaultSystem,
     inputs: ({ stack }) => {
       const [shares, threshold] = [2, 2];
       return fc.constant({ address: stack.address, authority: "platform", recipients: [], shares, threshold });
@@ -177,7 +177,7 @@ export const vaultRows: readonly Row[] = [
     reset: (_ctx, system) => anew(system),
     neverOwned: "a Vault is not thrown away because a program no longer mentions it",
     afterRemoval: "without its shares nobody can use that Vault any more",
-    runs: 3,
+    random: 1,
   }),
 ];
 

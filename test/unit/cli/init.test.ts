@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -242,6 +243,12 @@ describe("dayzero init refuses, and leaves the folder as it was:", () => {
     expect(code).toBe(2);
     expect(stderr).toContain("nothing was changed");
     expect(await readdir(folder)).toEqual(["stacks"]);
+  });
+
+  test.runIf(existsSync("/proc/self"))("a folder where nothing can be made (Linux has one)", async () => {
+    const { code, stderr } = await init("/proc/dayzero/fleet");
+    expect(code).toBe(2);
+    expect(stderr).toContain("cannot write to /proc/dayzero/fleet: ENOENT; nothing was changed");
   });
 
   test("a file in the folder's place", async () => {

@@ -32,6 +32,11 @@ describe("problemsOf()", () => {
     expect(problemsOf({ ...healthy, ...change }, { program: "existing", now }).join()).not.toContain("logs/");
   });
 
+  test("misses no root Application of an Argo CD that was taken over", () => {
+    const survey = { ...healthy, processes: [], application: undefined };
+    expect(problemsOf(survey, { program: "existing", adopted: true, now })).toEqual([]);
+  });
+
   test.each<[string, Partial<Survey>, RegExp]>([
     ["nothing started", { processes: [] }, /nothing was started/],
     ["a dead process", { processes: [{ name: "etcd", pid: null, healthy: false }] }, /not running: etcd/],

@@ -115,3 +115,23 @@ test("loadKubeconfig() tells an exec of the older version about the cluster wher
 test("loadKubeconfig() refuses to act as the person where the kubeconfig says to act as another", () => {
   expect(() => loadKubeconfig(config({ token: "t", as: "auditor" }))).toThrow("impersonation is not supported");
 });
+
+test("loadKubeconfig() asks nothing of entries that the context does not name, and says which of its own it cannot use", async () => {
+  const exec = { apiVersion: "client.authentication.k8s.io/v1alpha1", command: "x", interactiveMode: "Always" };
+  const all = JSON.parse(config({ token: "one" })) as Record<"contexts" | "clusters" | "users", object[]>;
+  all.clusters.push({ name: "lab", cluster: { server: "https://lab", "insecure-skip-tls-verify": true } });
+  all.users.push({ name: "auditor", user: { token: "t", as: "other" } }, { name: "old", user: { exec } });
+  all.contexts.push(
+    { name: "lab", context: { cluster: "lab", user: "u" } },
+    { name: "audit", context: { cluster: "c", user: "auditor" } },
+    { name: "old", context: { cluster: "c", user: "old" } },
+    { name: "half", context: { cluster: "c" } },
+  );
+  const source = JSON.stringify(all);
+  await ask(source);
+  expect(authorizations).toEqual(["Bearer one"]);
+  expect(() => loadKubeconfig(source, { context: "lab" })).toThrow(/cluster "lab": .*insecure-skip-tls-verify/);
+  expect(() => loadKubeconfig(source, { context: "audit" })).toThrow('user "auditor": ✖ impersonation');
+  expect(() => loadKubeconfig(source, { context: "old" })).toThrow(/user "old": .*expected Never or IfAvailable/);
+  expect(() => loadKubeconfig(source, { context: "half" })).toThrow('context "half": ');
+});

@@ -125,6 +125,7 @@ describe("parseStackSpec() of an existing cluster", () => {
       "install.replicas: expected an odd number",
     ],
     ["a cloud's seal without its plugin", install({ seal: { type: "awskms" } }), "seal.plugin: expected image"],
+    ["a mirror's image that can be replaced", install({ image: "mirror.example.com/openbao:2.7.1" }), "with a digest"],
     ["a quantity that is none", install({ storage: "much" }), "install.storage"],
     [
       "a repository of this machine",
@@ -212,7 +213,7 @@ describe("parsePulumiConfig()", () => {
     fc.record({ address: host, ca: some(fc.constant(CA)), login }),
     fc.record({
       address: host,
-      install: fc.record({ seal: some(seal), storage: some(fc.constant("1Gi")) }),
+      install: fc.record({ image: some(fc.constant(IMAGE)), seal: some(seal), storage: some(fc.constant("1Gi")) }),
       shares: some(fc.integer({ min: 2, max: 9 })),
     }),
   );

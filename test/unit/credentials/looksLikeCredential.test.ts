@@ -2,8 +2,9 @@ import { createHash, generateKeyPairSync, randomUUID, X509Certificate } from "no
 import fc from "fast-check";
 import { SignJWT } from "jose";
 import { describe, expect, test } from "vitest";
+import { looksLikeCredential } from "../../../src/config/looksLikeCredential.ts";
+import { problemsError } from "../../../src/config/Problem.ts";
 import { credentialProblems } from "../../../src/credentials/credentialProblems.ts";
-import { looksLikeCredential } from "../../../src/credentials/looksLikeCredential.ts";
 import { createAuthority } from "../../../src/machine/issueCertificate.ts";
 
 const rsa = generateKeyPairSync("rsa", { modulusLength: 2048 });
@@ -73,6 +74,17 @@ describe.each(Object.entries(CREDENTIALS))("looksLikeCredential() recognizes %s"
   ])("%s", (_how, shown) => {
     expect(looksLikeCredential(shown)).toBe(looksLike);
   });
+});
+
+test.each([
+  ...Object.values(CREDENTIALS).map(([, text]) => text),
+  "glpat-cut",
+  "ghp_cut",
+  "-----BEGIN PRIVATE KEY-----",
+  "https://token@git.example.com/fleet.git",
+])("problemsError() does not show %j", (seen) => {
+  const error = problemsError("cannot use it", [{ path: "config.a", message: "is wrong", seen }]);
+  expect(error.message).toBe("cannot use it: config.a: is wrong, got a value with a credential in it (not shown)");
 });
 
 test("looksLikeCredential() recognizes a signed token by its header", async () => {

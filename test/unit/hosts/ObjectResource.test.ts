@@ -1,5 +1,8 @@
 import { expect, test } from "vitest";
-import { UNKNOWN } from "../../../src/hosts/converge/propertyValues.ts";
+import { UNKNOWN } from "../../../src/hosts/propertyValues.ts";
+import { clusterSecret } from "../../../src/manifests/argocd/clusterSecret.ts";
+import { repositoryNeeds } from "../../../src/manifests/argocd/repositoryNeeds.ts";
+import { LAST_APPLIED_ANNOTATION, NO_CREDENTIAL_ANNOTATION } from "../../../src/manifests/marks.ts";
 import { objectResource } from "../../../src/resources/kubernetes/ObjectResource.ts";
 
 test("objectResource.identify() names an object whatever its API's version, and nothing without metadata", () => {
@@ -23,4 +26,29 @@ test("objectResource.outputs() tells the metadata and the status, never what a S
   const status = { phase: "Active" };
   const namespace = { apiVersion: "v1", kind: "Namespace", metadata: { name: "argocd" }, spec: {}, status };
   expect(objectResource.outputs({ object: namespace })).toEqual({ metadata: { name: "argocd" }, status });
+});
+
+test("objectResource.outputs() tells no annotation in which data of a Secret may be copied", () => {
+  const applied = { [LAST_APPLIED_ANNOTATION]: '{"data":{"password":"canary"}}' };
+  const metadata = { name: "applied", annotations: { ...applied, other: "canary too" } };
+  expect(objectResource.outputs({ object: { apiVersion: "v1", kind: "Secret", metadata } })).toEqual({
+    metadata: { name: "applied" },
+  });
+  const map = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "applied", annotations: applied } };
+  expect(objectResource.outputs({ object: map })).toEqual({ metadata: { name: "applied" } });
+});
+
+test("objectResource.inputs refuses what a Secret holds, unless it is said to be no credential", () => {
+  const secret = (fields: object, annotations = {}) =>
+    objectResource.inputs
+      .safeParse({ apiVersion: "v1", kind: "Secret", metadata: { name: "s", annotations }, ...fields })
+      .error?.issues.map(({ path, message }) => [path.join("."), message]) ?? [];
+  const refused = expect.stringMatching(/Pulumi state.*kubectl.*dayzero\.dev\/holds-no-credential/);
+  expect(secret({ stringData: { password: "canary" } })).toEqual([["stringData", refused]]);
+  expect(secret({ data: { password: "Y2FuYXJ5" } })).toEqual([["data", refused]]);
+  expect(secret({}, { [LAST_APPLIED_ANNOTATION]: "{}" })).toHaveLength(1);
+  expect(secret({ data: {} })).toEqual([]);
+  expect(secret({ data: { server: "" } }, { [NO_CREDENTIAL_ANNOTATION]: "true" })).toEqual([]);
+  const needs = repositoryNeeds([], "fleet");
+  expect(objectResource.inputs.safeParse(clusterSecret(needs)).success).toBe(true);
 });

@@ -130,6 +130,30 @@ test("authorityResource, makes again what is declared otherwise, and removes wha
   expect(await readdir(pki(""))).not.toContain("person.key");
 });
 
+test("authorityResource, removes a signing key that is declared no more, and what a crash left half made", async () => {
+  await converge(desired);
+  await rm(pki("person.crt"));
+  const { changes } = await converge({ ...desired, leaves: desired.leaves.slice(0, 1), signingKeys: ["next"] });
+  expect(changes.map(({ path, after }) => `${path} ${after ?? ""}`)).toEqual([
+    "leaves.person absent",
+    "signingKeys.service-account absent",
+    "signingKeys.next ",
+  ]);
+  expect((await readdir(pki(""))).sort()).toEqual(
+    ["ca.crt", "ca.key", "next.key", "next.pub"].concat("server.crt", "server.key"),
+  );
+});
+
+test("authorityResource, refuses two keys of one name, with the path", () => {
+  const [leaf] = desired.leaves;
+  const { error } = authorityResource.inputs.safeParse({
+    ...desired,
+    leaves: [...desired.leaves, leaf],
+    signingKeys: ["other", "person"],
+  });
+  expect(error?.issues.map(({ path }) => path.join("."))).toEqual(["leaves.2.name", "signingKeys.1"]);
+});
+
 test("authorityResource, names every key in the ledger and tells none of them", async () => {
   const { live } = await converge(desired);
   const ledger = authorityResource.ledger?.("kubernetes", live) ?? [];

@@ -34,9 +34,11 @@ test("dataFolderResource makes a folder that is nobody else's to read, and finds
   expect((await stat(join(directory, "data/etcd"))).mode & 0o777).toBe(0o700);
 });
 
-test("dataFolderResource leaves what an earlier version's server keeps there", async () => {
+test("dataFolderResource takes over what an earlier version's server keeps there, as it is", async () => {
   await mkdir(join(directory, "data/etcd"), { recursive: true, mode: 0o700 });
   await writeFile(join(directory, "data/etcd/member"), "");
+  expect(await converge()).toEqual(["update"]);
+  expect(await dataFolderResource.owned("test", ctx)).toEqual(["data/etcd"]);
   expect(await converge()).toEqual([]);
   expect(existsSync(join(directory, "data/etcd/member"))).toBe(true);
 });

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { freePorts, isPortFree } from "../../../src/machine/freePorts.ts";
+import { makeFolder } from "../../../src/machine/makeFolder.ts";
 import { socketPath } from "../../../src/machine/socketPath.ts";
 import { writeFileAtomic } from "../../../src/machine/writeFileAtomic.ts";
 
@@ -12,6 +13,16 @@ beforeEach(async () => {
   directory = await realpath(await mkdtemp(join(tmpdir(), "dz-files-")));
 });
 afterEach(() => rm(directory, { recursive: true, force: true }));
+
+test("makeFolder(), makes what is missing and tells the first of it", async () => {
+  const path = join(directory, "a/b/c");
+  expect(await makeFolder(path, 0o700)).toBe(join(directory, "a"));
+  expect(await makeFolder(path)).toBeUndefined();
+  expect((await stat(join(directory, "a/b"))).mode & 0o777).toBe(0o700);
+  await writeFileAtomic(join(directory, "file"), "");
+  await expect(makeFolder(join(directory, "file"))).rejects.toMatchObject({ code: "EEXIST" });
+  await expect(makeFolder(join(directory, "file/a"))).rejects.toMatchObject({ code: "ENOTDIR" });
+});
 
 test("writeFileAtomic(), makes folders 0700 and the file with its mode, whatever the umask", async () => {
   const umask = process.umask(0o077);

@@ -10,6 +10,7 @@ const configuration = agentConfigurationOf(
   },
   { generation: "0a1b2c3d-4e5f" },
 );
+const stack = "one";
 const image = `registry.example.com/dayzero@sha256:${"0".repeat(64)}`;
 
 test("agentConfigurationOf() takes an OpenBao in the cluster by its Service, with the authority that was found", () => {
@@ -30,7 +31,7 @@ test("agentConfigurationOf() takes an OpenBao in the cluster by its Service, wit
 });
 
 test("agentObjects() reaches the ports of DNS, API server, Vault and Git server only, and nobody reaches it", () => {
-  const spec = agentObjects({ image, configuration })["network-policy"]?.spec;
+  const spec = agentObjects({ stack, image, configuration })["network-policy"]?.spec;
   const { ingress, egress } = spec as { ingress: unknown[]; egress: { ports: { port: number }[] }[] };
   expect(ingress).toEqual([]);
   expect(egress.map(({ ports }) => ports.map(({ port }) => port))).toEqual([
@@ -40,14 +41,17 @@ test("agentObjects() reaches the ports of DNS, API server, Vault and Git server 
 });
 
 test("agentObjects() gives the agent two short-lived tokens of its own and nothing of the Application", () => {
-  const { role, workload } = agentObjects({ image, configuration });
+  const { role, workload } = agentObjects({ stack, image, configuration });
   expect(role?.rules).toEqual([
     { apiGroups: [""], resources: ["secrets"], resourceNames: ["repo-fleet"], verbs: ["get", "update"] },
   ]);
   const spec = workload?.spec as {
     template: { spec: { volumes: { projected?: { sources: object[] } }[] } };
   };
-  expect(spec.template.spec).toMatchObject({ automountServiceAccountToken: false, serviceAccountName: "git-reader" });
+  expect(spec.template.spec).toMatchObject({
+    automountServiceAccountToken: false,
+    serviceAccountName: "git-reader-one",
+  });
   expect(spec.template.spec.volumes.flatMap(({ projected }) => projected?.sources ?? [])).toMatchObject([
     { serviceAccountToken: { expirationSeconds: 600 } },
     { serviceAccountToken: { audience: "vault", expirationSeconds: 600 } },

@@ -95,6 +95,14 @@ test("openBaoNetworkPolicy() lets in whom the spec names, and out to the nodes, 
   expect((closed.spec as { egress: unknown[] }).egress).toHaveLength(2);
 });
 
+test("openBaoSpecOf() takes the image of a mirror", () => {
+  const image = `mirror.example.com/openbao@sha256:${"0".repeat(64)}`;
+  const install = { namespace: "openbao", image, replicas: 3, storage: "10Gi", networks: [], seal: transit };
+  expect(openBaoStatefulSet(openBaoSpecOf({ install }), {}).spec).toMatchObject({
+    template: { spec: { containers: [{ image }] } },
+  });
+});
+
 test("openBaoStatefulSet() mounts no token of its service account, and takes the seal's credential from the Secret named", () => {
   const { template } = openBaoStatefulSet(spec, {}).spec as { template: { spec: Record<string, unknown> } };
   expect(template.spec).toMatchObject({

@@ -9,6 +9,9 @@ export const OPENBAO_OPERATOR = "openbao-operator";
 /** TLS Secret of the nodes. */
 export const OPENBAO_CERTIFICATE = "openbao-tls";
 
+/** Names of the volumes of each node. */
+export const VOLUMES = ["data", "audit"] as const;
+
 export const API_PORT = 8200;
 export const CLUSTER_PORT = 8201;
 
@@ -47,4 +50,9 @@ export function openBaoDnsNames({ namespace, replicas }: Pick<OpenBaoSpec, "name
     ...services.flatMap((service) => [`${service}.${namespace}.svc`, `${service}.${namespace}.svc.cluster.local`]),
     ...Array.from({ length: replicas }, (_, ordinal) => nodeName(namespace, ordinal)),
   ];
+}
+
+/** Whether a claim of its namespace, by name, is one that the StatefulSet made. */
+export function isOpenBaoVolume(claim: string): boolean {
+  return new RegExp(`^(${VOLUMES.join("|")})-${OPENBAO}-\\d+$`).test(claim);
 }

@@ -9,6 +9,7 @@ import {
   OPENBAO_INTERNAL,
   PATHS,
   SELECTOR,
+  VOLUMES,
 } from "./openBaoNames.ts";
 
 /** It answers: initialized or not, sealed or not. A sealed node waits for people, and a restart would not unseal it. */
@@ -113,7 +114,7 @@ export function openBaoStatefulSet(
           ],
         },
       },
-      volumeClaimTemplates: ["data", "audit"].map((name) => claim(name, spec)),
+      volumeClaimTemplates: VOLUMES.map((name) => claim(name, spec)),
     },
   };
 }

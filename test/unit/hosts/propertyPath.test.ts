@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { changePath, pathsMeet, propertyPath, topOf } from "../../../src/hosts/plugin/propertyPath.ts";
+import { changePath, pathsMeet, propertyPath, topOf } from "../../../src/hosts/propertyPath.ts";
 
 describe("propertyPath()", () => {
   it("writes paths as Pulumi does", () => {

@@ -1,4 +1,5 @@
-import { DayzeroError } from "../../config/DayzeroError.ts";
+import { DayzeroError } from "../config/DayzeroError.ts";
+import { propertyPath } from "./propertyPath.ts";
 
 /** Stands for a value that a preview does not know yet (rpc.js of the Pulumi SDK, as are the signatures below). */
 export const UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
@@ -16,7 +17,7 @@ const KINDS: Readonly<Record<string, string>> = {
 export interface Properties {
   /** Secrets are unwrapped: to be kept in memory and shown to nobody. Unknown values are {@link UNKNOWN}. */
   readonly values: Record<string, unknown>;
-  /** Paths of the values that are not known yet. */
+  /** Property paths of the values that are not known yet. */
   readonly unknown: readonly string[];
   /** Top-level properties that are or hold a secret. */
   readonly secret: ReadonlySet<string>;
@@ -26,29 +27,38 @@ export interface Properties {
 export function decodeProperties(wire: Record<string, unknown>): Properties {
   const unknown: string[] = [];
   const secret = new Set<string>();
-  const decode = (value: unknown, path: string, top: string): unknown => {
+  const decode = (value: unknown, path: readonly [top: string, ...(string | number)[]]): unknown => {
     if (value === UNKNOWN) {
-      unknown.push(path);
+      unknown.push(propertyPath(path));
       return value;
     }
-    if (Array.isArray(value)) return value.map((item, index) => decode(item, `${path}[${index}]`, top));
+    if (Array.isArray(value)) return value.map((item, index) => decode(item, [...path, index]));
     if (typeof value !== "object" || value === null) return value;
     const fields = value as Record<string, unknown>;
     const signature = fields[SIGNATURE];
     if (signature === SECRET) {
-      secret.add(top);
-      return decode(fields.value, path, top);
+      secret.add(path[0]);
+      return decode(fields.value, path);
     }
     if (typeof signature === "string") {
       const kind = KINDS[signature] ?? `a value of kind ${signature}`;
-      throw new DayzeroError("PROPERTY_UNSUPPORTED", `"${path}" is ${kind}, which cannot be an input here`, {
-        hint: "pass one of its outputs (`resource.id`) or plain text",
-      });
+      throw new DayzeroError(
+        "PROPERTY_UNSUPPORTED",
+        `"${propertyPath(path)}" is ${kind}, which cannot be an input here`,
+        {
+          hint: "pass one of its outputs (`resource.id`) or plain text",
+        },
+      );
     }
-    return Object.fromEntries(Object.entries(fields).map(([key, item]) => [key, decode(item, `${path}.${key}`, top)]));
+    return Object.fromEntries(Object.entries(fields).map(([key, item]) => [key, decode(item, [...path, key])]));
   };
-  const values = Object.fromEntries(Object.entries(wire).map(([key, value]) => [key, decode(value, key, key)]));
+  const values = Object.fromEntries(Object.entries(wire).map(([key, value]) => [key, decode(value, [key])]));
   return { values, unknown, secret };
+}
+
+/** A value as a secret of Pulumi's, which its engine encrypts and never shows. */
+export function secretValue(value: unknown): Record<string, unknown> {
+  return { [SIGNATURE]: SECRET, value };
 }
 
 /** The same properties with every secret shown as `[secret]`: for people. */

@@ -1,5 +1,5 @@
-import { KubernetesError } from "../../clients/KubernetesError.ts";
-import { DayzeroError } from "../../config/DayzeroError.ts";
+import { KubernetesError } from "../clients/KubernetesError.ts";
+import { DayzeroError } from "../config/DayzeroError.ts";
 
 /** Codes of errors that mean: the system was not made yet, or does not run. */
 const CODES: ReadonlySet<string> = new Set([

@@ -10,6 +10,10 @@ const FORMS: readonly (readonly [looksLike: string, form: RegExp])[] = [
   ["a GitLab token", /(?<![\w-])gl(?:pat|dt|rt|cbt|ptt|agent|oas|soat|ft|imt)-[\w-]{20,}/],
 ];
 
+/** How credentials of the same kinds begin. */
+const BEGINNINGS =
+  /PRIVATE KEY|\b(?:hv|s|b)[sbr]?\.[\w-]{20,}|AGE-SECRET-KEY-|\bgh[opsru]_|\bgithub_pat_|\bglpat-|\beyJ[\w-]+\.eyJ|:\/\/[^/\s"]*@/i;
+
 const JWT = /(?<![\w-])(e[wy][\w-]{8,})\.[\w-]{2,}\.[\w-]*/g;
 const URL_PASSWORD = /(?<![\w+.-])[a-z][a-z0-9+.-]*:\/\/[^\s/?#@:"'`]*:([^\s/?#@"'`]+)@[\w[{$]/gi;
 /** What stands for a password that somebody else fills in. */
@@ -27,6 +31,14 @@ const LAYERS = 2;
  */
 export function looksLikeCredential(text: string): string | undefined {
   return look(text, LAYERS);
+}
+
+/**
+ * The same for what is about to be shown, where a doubt costs nothing: half of a credential, one cut or mistyped, or whatever stands
+ * before the host of a URL.
+ */
+export function mayHoldCredential(text: string): boolean {
+  return BEGINNINGS.test(text) || looksLikeCredential(text) !== undefined;
 }
 
 /** An id is public; it says that a secret key is to be expected near it. */

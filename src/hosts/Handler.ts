@@ -1,4 +1,4 @@
-import type { Context, Resource } from "../../resources/Resource.ts";
+import type { Context, Resource } from "../resources/Resource.ts";
 
 /** A resource implementation as the host drives it: the contract, for types of other packages too. */
 export interface Handler<Inputs = unknown, Live extends object = object> extends Omit<Resource<Inputs, Live>, "type"> {

@@ -1,0 +1,58 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { manifests } from "../../../src/cli/commands/manifests.ts";
+import type { Run } from "../../../src/cli/Run.ts";
+
+const IMAGE = `registry.example.com/dayzero@sha256:${"0".repeat(64)}`;
+const GENERATION = "0a1b2c3d-0000-4000-8000-000000000000";
+const STACK = `config:
+  dayzero:program: existing
+  dayzero:cluster: { kubeconfig: kubeconfig }
+  dayzero:vault: { address: https://vault.example.com, login: { method: token } }
+  dayzero:repository: { source: https://git.example.com/team/fleet.git }
+`;
+
+let directory: string;
+let run: Run;
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), "dz-manifests-"));
+  await writeFile(join(directory, "Pulumi.yaml"), "name: mine\nruntime: nodejs\n");
+  await writeFile(join(directory, "Pulumi.prod.yaml"), STACK);
+  run = {
+    environment: { HOME: directory },
+    workingDirectory: directory,
+    program: ["node", "dayzero.js"],
+    packageDirectory: directory,
+    columns: undefined,
+    narrator: { tell: () => undefined, close: () => undefined },
+    paint: (_style, text) => text,
+    signal: new AbortController().signal,
+    confirm: undefined,
+    askSecret: undefined,
+  };
+});
+afterAll(() => rm(directory, { recursive: true, force: true }));
+
+const agent = (options: object) =>
+  manifests(run, "agent", "prod", { image: IMAGE, generation: GENERATION, ...options });
+
+describe("manifests agent", () => {
+  test.each(["*/2 * * * *", "0-58/2 0,12 * JAN-DEC 1-5"])("--cron %j makes a CronJob of it", async (cron) => {
+    const workload = { kind: "CronJob", spec: { schedule: cron } };
+    const { items } = (await agent({ cron })).json as { items: object[] };
+    expect(items.find((item) => "kind" in item && item.kind === "CronJob")).toMatchObject(workload);
+  });
+
+  test.each(["", "*/2", "* * * *", "* * * * * *", "@hourly", "* * * * $", "TZ=UTC * * * * *"])(
+    "--cron %j is refused",
+    async (cron) => {
+      await expect(agent({ cron })).rejects.toMatchObject({
+        code: "USAGE",
+        message: `cannot use --cron ${JSON.stringify(cron)}: expected five fields`,
+      });
+    },
+  );
+});
