@@ -9,7 +9,7 @@ import type { ExistingSpec, InClusterVaultSpec } from "../src/config/StackSpec.t
 import { agentConfigurationOf } from "../src/manifests/agent/agentConfigurationOf.ts";
 import { gitAuthorities } from "../src/manifests/argocd/installation.ts";
 import { gitReaderAccount } from "../src/manifests/gitReaderAccess.ts";
-import { openBaoSpecOf } from "../src/manifests/vault/cluster/openBaoSpecOf.ts";
+import { openBaoSpecOf } from "../src/manifests/openbao/openBaoSpecOf.ts";
 import { OPERATOR } from "../src/manifests/vault/trustNames.ts";
 
 /** A cluster that there is a kubeconfig for: Argo CD in it, and a repository that it reads with what Vault signs. */

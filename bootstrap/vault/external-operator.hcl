@@ -89,9 +89,13 @@ path "auth/dayzero/${stack}/+/role/git-reader" {
   }
 }
 
-# The policy that the owner wrote; it may be taken away, not changed.
+# Policies of this stack: the Git reader's may be taken away, and none be changed.
 path "sys/policies/acl" {
   capabilities = ["list"]
+}
+
+path "sys/policies/acl/dayzero.${stack}.*" {
+  capabilities = ["read"]
 }
 
 path "sys/policies/acl/dayzero.${stack}.git-reader" {

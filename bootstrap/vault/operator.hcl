@@ -126,17 +126,17 @@ path "identity/entity/id/*" {
   capabilities = ["delete"]
 }
 
-# Policies of this stack.
+# Policies of this stack: the Git reader's may be taken away, and none be changed.
 path "sys/policies/acl" {
   capabilities = ["list"]
 }
 
-path "sys/policies/acl/dayzero.${stack}.git-reader" {
-  capabilities = ["read", "delete"]
+path "sys/policies/acl/dayzero.${stack}.*" {
+  capabilities = ["read"]
 }
 
-path "sys/policies/acl/dayzero.${stack}.operator" {
-  capabilities = ["read"]
+path "sys/policies/acl/dayzero.${stack}.git-reader" {
+  capabilities = ["read", "delete"]
 }
 
 # Signed statements for the Git server: for audiences that begin with dayzero/${stack}/, and no others.

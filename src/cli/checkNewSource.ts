@@ -1,8 +1,8 @@
 import { isAbsolute } from "node:path";
 import { createContext } from "./createContext.ts";
 import { findGit } from "./findGit.ts";
-import type { LoadedStack } from "./loadStack.ts";
 import type { Run } from "./Run.ts";
+import type { LoadedStack } from "./stack/loadStack.ts";
 
 /** Asks a repository that was named for the first time what it has, before anything is made for it. Throws as `lookAtSource` does. */
 export async function checkNewSource(run: Run, { spec, layout }: LoadedStack): Promise<void> {

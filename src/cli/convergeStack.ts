@@ -15,13 +15,13 @@ import { checkNewSource } from "./checkNewSource.ts";
 import { convergeNarration } from "./convergeNarration.ts";
 import { createContext } from "./createContext.ts";
 import { findGit } from "./findGit.ts";
-import { findProgram } from "./findProject.ts";
-import { holdStack } from "./holdStack.ts";
-import { type LoadedStack, loadStack, type SpecOptions } from "./loadStack.ts";
 import { provideTools } from "./provideTools.ts";
 import type { Run } from "./Run.ts";
-import { rememberStack } from "./StackMemory.ts";
-import { checkStateFolder } from "./stateFolder.ts";
+import { findProgram } from "./stack/findProject.ts";
+import { holdStack } from "./stack/holdStack.ts";
+import { type LoadedStack, loadStack, type SpecOptions } from "./stack/loadStack.ts";
+import { rememberStack } from "./stack/StackMemory.ts";
+import { checkStateFolder } from "./stack/stateFolder.ts";
 import { askForToken, systemsOf } from "./systemsOf.ts";
 import { toolsOf } from "./toolsOf.ts";
 

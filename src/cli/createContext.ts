@@ -3,9 +3,10 @@ import type { VaultClient } from "../clients/VaultClient.ts";
 import { DayzeroError } from "../config/DayzeroError.ts";
 import type { ExistingSpec } from "../config/StackSpec.ts";
 import type { Secret } from "../credentials/Secret.ts";
+import { exists } from "../machine/exists.ts";
 import { serverUrl } from "../machine/readPorts.ts";
 import type { StackLayout } from "../machine/StackLayout.ts";
-import { openBaoAuthority } from "../manifests/vault/cluster/openBaoNames.ts";
+import { openBaoAuthority } from "../manifests/openbao/openBaoNames.ts";
 import type { Context } from "../resources/Resource.ts";
 
 export interface ContextOptions {
@@ -116,9 +117,16 @@ async function openVault(
     return externalVaultClient({ ...run, vault });
   }
   const { operatorVaultClient } = await import("../resources/vault/operatorVaultClient.ts");
-  const server =
-    vault === undefined
-      ? { address: await serverUrl(layout, "vault"), authority: "platform" }
-      : { address: vault.address, authority: openBaoAuthority(vault.install) };
-  return operatorVaultClient({ ...run, ...server, layout, stack });
+  const open = (server: { address: string; authority: string }) =>
+    operatorVaultClient({ ...run, ...server, layout, stack });
+  if (vault !== undefined) return open({ address: vault.address, authority: openBaoAuthority(vault.install) });
+  try {
+    return await open({ address: await serverUrl(layout, "vault"), authority: "platform" });
+  } catch (cause) {
+    if (await exists(layout.data("vault"))) throw cause;
+    throw new DayzeroError("VAULT_ABSENT", `stack folder ${layout.directory} holds no Vault`, {
+      cause,
+      hint: "run `dayzero up`, which makes it",
+    });
+  }
 }

@@ -49,6 +49,7 @@ export async function main(argv: readonly string[]): Promise<void> {
 
   const program = new Command("dayzero")
     .description("From nothing to GitOps, with no secret made by hand.")
+    .option("--version", "print the version")
     .addHelpText("after", EXIT_CODES_HELP)
     .exitOverride()
     .configureOutput({ outputError: () => undefined });
@@ -125,7 +126,10 @@ export async function main(argv: readonly string[]): Promise<void> {
   try {
     for (const one of program.commands) one.exitOverride().configureOutput({ outputError: () => undefined });
     if (argv.length <= 2) program.outputHelp();
-    else await program.parseAsync(argv);
+    else if (argv[2] === "--version") {
+      const { packageVersion } = await import("./packageVersion.ts");
+      await print(`${await packageVersion()}\n`);
+    } else await program.parseAsync(argv);
   } catch (error) {
     exitCode = await reportUsage(argv, error);
   }

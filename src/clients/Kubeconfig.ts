@@ -12,6 +12,9 @@ import { KubernetesClient, type KubernetesCredential } from "./KubernetesClient.
 /** A token file counts as good for so long. The client renews a minute before the end: it is read each minute, about as by client-go. */
 const TOKEN_FILE_MS = 2 * 60_000;
 
+/** Some ask in a browser first. */
+const EXEC_MS = 60_000;
+
 const execSchema = z.object({
   // Of both the fields used here are the same; the plugins of the large clouds write the older one.
   apiVersion: z.enum(["client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1"]),
@@ -109,7 +112,7 @@ export function loadKubeconfig(
     credential: async () => {
       if (user.exec) return runExec(user.exec, { server: cluster.server, ca }, locate, options.environment ?? {});
       if (user.tokenFile !== undefined) {
-        const token = new Secret((await readFile(locate(user.tokenFile), "utf8")).trim());
+        const token = new Secret((await readToken(locate(user.tokenFile), where)).trim());
         return { token, expiresAt: new Date(Date.now() + TOKEN_FILE_MS) };
       }
       if (user.token !== undefined) return { token: new Secret(user.token) };
@@ -118,6 +121,15 @@ export function loadKubeconfig(
       return certificate && key ? { certificate, key: new Secret(key) } : {};
     },
   });
+}
+
+async function readToken(path: string, where: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    // Not as the cause: the cluster is there, and a plan would take a missing file for a missing cluster.
+    throw invalid(where, `cannot read its token file ${path}: ${String((error as NodeJS.ErrnoException).code)}`);
+  }
 }
 
 /** Source: https://kubernetes.io/docs/reference/access-authn-authz/authentication/#client-go-credential-plugins */
@@ -135,11 +147,10 @@ async function runExec(
   const env = { ...environment, ...own, KUBERNETES_EXEC_INFO: JSON.stringify(info) };
   let stdout: string;
   try {
-    ({ stdout } = await promisify(execFile)(command, exec.args ?? [], { env, timeout: 60_000 }));
+    ({ stdout } = await promisify(execFile)(command, exec.args ?? [], { env, timeout: EXEC_MS }));
   } catch (error) {
     // The error's message would quote standard error only; standard output, where the credential is, stays out of it.
-    const { stderr, code } = error as { stderr?: string; code?: unknown };
-    const detail = stderr?.trim().split("\n").at(-1) || `exit ${String(code)}`;
+    const detail = execFailure(error as ExecFailure);
     throw new DayzeroError("KUBECONFIG_EXEC_FAILED", `cannot get a credential from "${command}": ${detail}`, {
       hint: "see that the command works on its own; a stack that is not running gives none (dayzero status)",
     });
@@ -157,6 +168,20 @@ async function runExec(
     ...(clientKeyData === undefined ? {} : { key: new Secret(clientKeyData) }),
     ...(expirationTimestamp === undefined ? {} : { expiresAt: new Date(expirationTimestamp) }),
   };
+}
+
+interface ExecFailure {
+  readonly stderr?: string;
+  readonly code?: unknown;
+  readonly killed?: boolean;
+  readonly signal?: string | null;
+}
+
+function execFailure({ stderr, code, killed, signal }: ExecFailure): string {
+  if (code === "ERR_CHILD_PROCESS_STDIO_MAXBUFFER") return "it printed more than 1 MiB";
+  if (killed === true) return `no answer in ${EXEC_MS / 1000} s`;
+  const said = stderr?.trim().split("\n").at(-1);
+  return said || (typeof signal === "string" ? `ended by ${signal}` : `exit ${String(code)}`);
 }
 
 function readText(path: string): string {

@@ -2,15 +2,15 @@ import { createHash } from "node:crypto";
 import { type Input, type Output, output } from "@pulumi/pulumi/output.js";
 import { ComponentResource, type ComponentResourceOptions, type Resource } from "@pulumi/pulumi/resource.js";
 import { ADOPT_ANNOTATION } from "../manifests/marks.ts";
-import { assertOpenBaoSpec, type OpenBaoSpec } from "../manifests/vault/cluster/OpenBaoSpec.ts";
+import { assertOpenBaoSpec, type OpenBaoSpec } from "../manifests/openbao/OpenBaoSpec.ts";
 import {
   OPENBAO_CERTIFICATE,
   openBaoAddress,
   openBaoAuthority,
   openBaoDnsNames,
-} from "../manifests/vault/cluster/openBaoNames.ts";
-import { openBaoNamespace, openBaoObjects } from "../manifests/vault/cluster/openBaoObjects.ts";
-import { openBaoStatefulSet } from "../manifests/vault/cluster/openBaoStatefulSet.ts";
+} from "../manifests/openbao/openBaoNames.ts";
+import { openBaoNamespace, openBaoObjects } from "../manifests/openbao/openBaoObjects.ts";
+import { openBaoStatefulSet } from "../manifests/openbao/openBaoStatefulSet.ts";
 import { KubernetesObject } from "../resources/kubernetes/index.ts";
 import { Initialization, ServerCertificate } from "../resources/vault/index.ts";
 

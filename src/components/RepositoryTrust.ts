@@ -51,7 +51,10 @@ export class RepositoryTrust extends ComponentResource {
     const stack = getStack();
     const audience = gitAudience(stack, repository);
 
-    const named = output(generation).apply((uid) => ({ mount: jwtMountName(stack, uid), key: oidcKeyName(stack, uid) }));
+    const named = output(generation).apply((uid) => ({
+      mount: jwtMountName(stack, uid),
+      key: oidcKeyName(stack, uid),
+    }));
     const auth = new JwtAuth(`${name}-auth`, { mount: named.mount, generation, issuerKeys, issuer }, parent);
     const policy = new Policy(
       `${name}-git-reader-policy`,

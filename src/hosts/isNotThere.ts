@@ -5,7 +5,10 @@ import { DayzeroError } from "../config/DayzeroError.ts";
 const CODES: ReadonlySet<string> = new Set([
   "KUBECONFIG_MISSING",
   "CLUSTER_NOT_RUNNING",
+  "CLUSTER_ABSENT",
+  "CLUSTER_INCOMPLETE",
   "PORT_UNKNOWN",
+  "VAULT_ABSENT",
   "VAULT_AUTHORITY_MISSING",
   "VAULT_NOT_INITIALIZED",
   "VAULT_SEALED",

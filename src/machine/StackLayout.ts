@@ -87,6 +87,11 @@ export class StackLayout {
     return join(this.directory, "data", process);
   }
 
+  /** Of a process: what a next start of it does not need. */
+  temporary(process: string): string {
+    return join(this.directory, "tmp", process);
+  }
+
   log(process: string): string {
     return join(this.directory, "logs", `${process}.log`);
   }

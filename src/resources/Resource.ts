@@ -56,6 +56,8 @@ export interface Resource<Inputs, Live extends object> {
   readonly type: `dayzero:${string}:${string}`;
   /** Parses, with every problem and its path. Defaults are filled in here. */
   readonly inputs: ZodType<Inputs>;
+  /** What an identity has to look like. Hosts check each before it gets here: it may come from a state that somebody edited. */
+  readonly id: ZodType<string>;
   /** Deterministic identity: a rerun finds what a crash left behind. */
   identify(inputs: Inputs): string;
   /**
@@ -65,6 +67,11 @@ export interface Resource<Inputs, Live extends object> {
   read(id: string, ctx: Context, desired?: Inputs): Promise<Live | undefined>;
   /** Pure. Equal inputs and live state give no change. Throws what no run may do, so that a plan refuses it as `up` does. */
   plan(live: Live | undefined, desired: Inputs): Change[];
+  /**
+   * Pure. The outputs of which it is certain before the changes are made what they will be; by default none. It is what a plan goes on
+   * with, so what is made from the others is not planned.
+   */
+  foresee?(live: Live | undefined, desired: Inputs, changes: readonly Change[]): Partial<Live>;
   /** Makes the changes; safe to run again after SIGKILL at any point. Returns what is then live, ready for use. */
   apply(changes: readonly Change[], desired: Inputs, ctx: Context): Promise<Live>;
   /** What a program gets of what is live; by default all of it. */

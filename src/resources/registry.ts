@@ -37,5 +37,5 @@ export const resourceTypes: readonly string[] = Object.keys(IMPLEMENTATIONS);
 
 /** The implementation of a type; `undefined` for a type that is none of Dayzero's. */
 export async function loadResource(type: string): Promise<Implementation | undefined> {
-  return IMPLEMENTATIONS[type]?.();
+  return Object.hasOwn(IMPLEMENTATIONS, type) ? IMPLEMENTATIONS[type]?.() : undefined;
 }

@@ -1,3 +1,4 @@
+import { type ChildProcess, spawn } from "node:child_process";
 import { generateKeyPairSync } from "node:crypto";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -23,12 +24,15 @@ import { waitFor } from "../support/waitFor.ts";
 const NAME = "existing-one";
 const AUDIENCE = `dayzero/${NAME}/git/fleet`;
 const MAIN = fileURLToPath(new URL("../../stacks/main.ts", import.meta.url));
-const POLICY = new URL("../../bootstrap/vault/external-operator.hcl", import.meta.url);
+const POLICIES = { "ci-operator": "external-operator", [`dayzero.${NAME}.git-reader`]: "git-reader" };
 const OLD_TOKEN = "canary-of-a-personal-access-token";
 const OLD_SECRET = { apiVersion: "v1", kind: "Secret", namespace: "argocd", name: "repo-of-old" };
 const NEW_SECRET = { apiVersion: "v1", kind: "Secret", namespace: "argocd", name: "repo-fleet" };
 const APPLICATION = { apiVersion: "argoproj.io/v1alpha1", kind: "Application", namespace: "argocd", name: "root" };
 const REPO_SERVER = { apiVersion: "apps/v1", kind: "Deployment", namespace: "argocd", name: "argocd-repo-server" };
+const THEIRS = { ...APPLICATION, name: "theirs" };
+const AGENT = { apiVersion: "v1", kind: "ConfigMap", namespace: "dayzero-system", name: "dayzero-agent-fleet" };
+const ENTRY = fileURLToPath(new URL("../../src/cli/dayzero.js", import.meta.url));
 const BYSTANDER = { apiVersion: "v1", kind: "ConfigMap", namespace: "default", name: "bystander" };
 const COLOUR = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "colour", namespace: "default" } };
 
@@ -39,6 +43,7 @@ let forge: GatedForge;
 let stack: Stack;
 let directory: string;
 let argocd: ArgoCd | undefined;
+let agent: ChildProcess | undefined;
 const end = new AbortController();
 let standIn: Promise<void>;
 
@@ -64,6 +69,7 @@ beforeAll(async () => {
 });
 
 afterEach(async () => {
+  await stopAgent();
   await argocd?.stop();
   argocd = undefined;
 });
@@ -86,8 +92,10 @@ async function configureVault(): Promise<void> {
   await owner.write("sys/auth/ci", { type: "jwt" });
   const keys = [publicKey.export({ type: "spki", format: "pem" })];
   await owner.write("auth/ci/config", { jwt_validation_pubkeys: keys, bound_issuer: "https://ci.example.org" });
-  const policy = (await readFile(POLICY, "utf8")).replaceAll(/\$\{stack\}/g, NAME);
-  await owner.write("sys/policies/acl/ci-operator", { policy });
+  for (const [name, file] of Object.entries(POLICIES)) {
+    const text = await readFile(new URL(`../../bootstrap/vault/${file}.hcl`, import.meta.url), "utf8");
+    await owner.write(`sys/policies/acl/${name}`, { policy: text.replaceAll(/\$\{stack\}/g, NAME) });
+  }
   const role = { role_type: "jwt", user_claim: "sub", bound_audiences: ["vault"], token_policies: ["ci-operator"] };
   await owner.write("auth/ci/role/dayzero", role);
   await owner.write("identity/oidc/config", { issuer: vault.address });
@@ -113,7 +121,7 @@ async function configure(change: { gitops?: object; role?: string } = {}): Promi
     "dayzero:cluster": { kubeconfig: server.kubeconfig },
     "dayzero:vault": { address: vault.address, ca, login },
     "dayzero:repository": { name: "fleet", source: forge.url, branch: "main", ca: forge.ca },
-    "dayzero:gitops": { variant: "core", ...change.gitops },
+    "dayzero:gitops": change.gitops ?? { variant: "core" },
   };
   await writeFile(join(stack.root, `Pulumi.${NAME}.yaml`), stringify({ config }));
 }
@@ -206,9 +214,12 @@ test("up takes over an Argo CD that reads Git with a personal access token, with
     metadata: { ...OLD_SECRET, labels: { "argocd.argoproj.io/secret-type": "repository" } },
     stringData: { type: "git", url: forge.url, username: "person", password: OLD_TOKEN },
   } as unknown as KubernetesManifest);
+  await runArgoCd();
+  await applicationOfOthers();
   await configure({ gitops: { adopt: OLD_SECRET.name, agentImage: `dayzero@sha256:${"0".repeat(64)}` } });
   const before = await client.get(REPO_SERVER);
   const prober = probe();
+  const watcher = watchApplication();
 
   const { oidc } = forge;
   forge.oidc = undefined;
@@ -225,21 +236,145 @@ test("up takes over an Argo CD that reads Git with a personal access token, with
   child.kill("SIGKILL");
   await ended;
 
-  const up = await stack.run("up");
+  const [up] = await Promise.all([stack.run("up"), runAgent()]);
   expect(up.code, up.stderr).toBe(0);
   expect(up.stderr).toMatch(/revoke the token/);
-  await delay(1_000);
-  const { asked, failures } = await prober.stop();
-  process.stdout.write(`probes across the adoption: ${asked}, failed: ${failures.length}\n`);
-  expect(failures).toEqual([]);
-  expect(asked).toBeGreaterThan(50);
   expect(await client.get(OLD_SECRET)).toBeUndefined();
+  // From here on the old token is worth nothing: all rests on the agent.
+  forge.oldToken = undefined;
+
+  const owner = await vault.context.vault();
+  const [role = ""] = await owner.list("identity/oidc/role");
+  const settings = (await owner.read<{ ttl: number }>(`identity/oidc/role/${role}`)) ?? { ttl: 600 };
+  await owner.write(`identity/oidc/role/${role}`, { ...settings, ttl: "9s" });
+  await stopAgent();
+  await runAgent();
+  const short = await epoch();
+  await waitFor("renewals of a credential that lives for seconds", async () => (await epoch()) >= short + 3, 60);
+  await owner.write(`identity/oidc/role/${role}`, settings);
+  const last = await epoch();
+  await waitFor("a credential that lives longer", async () => (await epoch()) > last, 60);
+
+  const { asked, failures, seconds } = await prober.stop();
+  const { compared, troubles } = await watcher.stop();
+  process.stdout.write(
+    `across the adoption: ${asked} probes in ${Math.round(seconds)} s, failed: ${failures.length}; ${compared} comparisons by Argo CD, failed: ${troubles.length}\n`,
+  );
+  expect(failures).toEqual([]);
+  expect(asked / seconds).toBeGreaterThan(8);
+  expect(troubles).toEqual([]);
+  expect(compared).toBeGreaterThan(10);
   const secrets = await client.list({ apiVersion: "v1", kind: "Secret", namespace: "argocd" });
   expect(Buffer.from(secrets.map((secret) => decoded(secret)).join("\n")).toString()).not.toContain(OLD_TOKEN);
   expect(up.stdout + up.stderr).not.toContain(OLD_TOKEN);
   expect((await client.get(REPO_SERVER))?.metadata.uid).toBe(before?.metadata.uid);
+  expect(await client.get(APPLICATION)).toBeUndefined();
   expect(await changes()).toEqual([]);
-}, 600_000);
+  const { healthy, ledger } = await stack.json<{ healthy: boolean; ledger: { what: string }[] }>("status");
+  expect(healthy).toBe(true);
+  expect(ledger.map(({ what }) => what).join()).toContain(OLD_SECRET.name);
+}, 900_000);
+
+/** What a kubelet does with the agent's pod: its tokens and its file, and the real program. */
+async function runAgent(): Promise<void> {
+  await waitFor("the agent's configuration", async () => (await client.get(AGENT)) !== undefined, 180);
+  const { data } = (await client.get<{ data: Record<string, string> }>(AGENT)) ?? { data: {} };
+  const folder = await mkdtemp(join(directory, "agent-"));
+  const at = (name: string) => join(folder, name);
+  await mkdir(at("identity"));
+  const account = { namespace: "dayzero-system", name: `git-reader-${NAME}`, expirationSeconds: 3600 };
+  const tokens = { token: {}, "vault-token": { audiences: ["vault"] } };
+  for (const [name, wish] of Object.entries(tokens)) {
+    const { token } = await client.serviceAccountToken({ ...account, ...wish });
+    await writeFile(at(`identity/${name}`), token.reveal(), { mode: 0o600 });
+  }
+  await writeFile(at("identity/ca.crt"), server.ca);
+  const configuration = JSON.parse(data["agent.json"] ?? "") as object;
+  // A pod finds the API server by the cluster's DNS, which is not here.
+  await writeFile(at("agent.json"), JSON.stringify({ ...configuration, server: server.url }));
+  process.stderr.write(
+    "stand-in: the agent's process is started by the test, with the configuration that its pod mounts\n",
+  );
+  const args = ["--config", at("agent.json"), "--identity", at("identity"), "--heartbeat", at("heartbeat.json")];
+  agent = spawn(process.execPath, [ENTRY, "agent", ...args], { stdio: "ignore", env: {} });
+}
+
+async function stopAgent(): Promise<void> {
+  const child = agent;
+  agent = undefined;
+  if (child === undefined || child.exitCode !== null) return;
+  const exited = new Promise((resolve) => child.once("exit", resolve));
+  child.kill("SIGTERM");
+  await exited;
+}
+
+async function epoch(): Promise<number> {
+  return Number((await client.get(NEW_SECRET))?.metadata.annotations?.["dayzero.dev/epoch"]);
+}
+
+/** An Application that was there before the stack, over the same repository. */
+async function applicationOfOthers(): Promise<void> {
+  const { apiVersion, namespace, name } = THEIRS;
+  const everything = { group: "*", kind: "*" };
+  const destination = { server: "https://kubernetes.default.svc", namespace: "default" };
+  await client.apply({
+    apiVersion,
+    kind: "AppProject",
+    metadata: { name: "default", namespace },
+    spec: {
+      sourceRepos: ["*"],
+      destinations: [{ server: "*", namespace: "*" }],
+      clusterResourceWhitelist: [everything],
+    },
+  });
+  await client.apply({
+    apiVersion,
+    kind: "Application",
+    metadata: { name, namespace },
+    spec: {
+      project: "default",
+      destination,
+      source: { repoURL: forge.url, targetRevision: "main", path: "." },
+      syncPolicy: { automated: {} },
+    },
+  });
+  await waitFor("the Application of others", async () => (await statusOfTheirs())?.sync?.status === "Synced", 120);
+}
+
+interface StatusOfTheirs {
+  readonly reconciledAt?: string;
+  readonly sync?: { readonly status?: string };
+  readonly conditions?: readonly { readonly type?: string; readonly message?: string }[];
+}
+
+async function statusOfTheirs(): Promise<StatusOfTheirs | undefined> {
+  return (await client.get<{ status?: StatusOfTheirs }>(THEIRS))?.status;
+}
+
+/** Has Argo CD fetch and compare again and again, past its caches, and counts what it says went wrong. */
+function watchApplication(): { stop(): Promise<{ compared: number; troubles: string[] }> } {
+  const stopped = new AbortController();
+  const seen = new Set<string>();
+  const troubles = new Set<string>();
+  const running = (async () => {
+    while (!stopped.signal.aborted) {
+      const annotations = { "argocd.argoproj.io/refresh": "hard" };
+      await client.mergePatch(THEIRS, { metadata: { annotations } });
+      await delay(500, undefined, { signal: stopped.signal }).catch(() => undefined);
+      const { reconciledAt, sync, conditions = [] } = (await statusOfTheirs()) ?? {};
+      if (reconciledAt !== undefined) seen.add(reconciledAt);
+      if (sync?.status !== "Synced") troubles.add(`sync: ${sync?.status}`);
+      for (const { type, message } of conditions) if (/Error$/.test(type ?? "")) troubles.add(`${type}: ${message}`);
+    }
+  })().catch((error: unknown) => void troubles.add(String(error)));
+  return {
+    async stop() {
+      stopped.abort();
+      await running;
+      return { compared: seen.size, troubles: [...troubles] };
+    },
+  };
+}
 
 /** Argo CD as somebody else installed it. */
 async function installByHand(): Promise<void> {
@@ -247,7 +382,8 @@ async function installByHand(): Promise<void> {
   const release = parseAllDocuments(text).map((document) => document.toJSON() as Manifest);
   const namespace = { apiVersion: "v1", kind: "Namespace", metadata: { name: "argocd" } };
   await client.apply(namespace);
-  for (const object of installation(release, { namespace: "argocd", authorities: {} })) await client.apply(object);
+  const authorities = { [new URL(forge.url).hostname]: forge.ca };
+  for (const object of installation(release, { namespace: "argocd", authorities })) await client.apply(object);
 }
 
 function decoded({ data, metadata }: KubernetesManifest): string {
@@ -257,10 +393,11 @@ function decoded({ data, metadata }: KubernetesManifest): string {
 }
 
 /** Ten times a second: the credential as Argo CD takes it from the Secrets of the URL, either of them, and `ls-remote` with it. */
-function probe(): { stop(): Promise<{ asked: number; failures: string[] }> } {
+function probe(): { stop(): Promise<{ asked: number; failures: string[]; seconds: number }> } {
   const stopped = new AbortController();
   const failures: string[] = [];
   let asked = 0;
+  const since = performance.now();
   const dispatcher = new Agent({ connect: { ca: forge.ca } });
   const one = async (turn: number): Promise<void> => {
     const labelSelector = "argocd.argoproj.io/secret-type=repository";
@@ -280,7 +417,9 @@ function probe(): { stop(): Promise<{ asked: number; failures: string[] }> } {
     const under: Promise<void>[] = [];
     for (let turn = 0; !stopped.signal.aborted; turn++) {
       under.push(one(turn).catch((error: unknown) => void failures.push(String(error))));
-      await delay(100, undefined, { signal: stopped.signal }).catch(() => undefined);
+      // By the clock: a machine that was busy makes up for it.
+      const pause = Math.max(0, since + 100 * (turn + 1) - performance.now());
+      await delay(pause, undefined, { signal: stopped.signal }).catch(() => undefined);
     }
     await Promise.all(under);
   })();
@@ -289,7 +428,7 @@ function probe(): { stop(): Promise<{ asked: number; failures: string[] }> } {
       stopped.abort();
       await running;
       await dispatcher.destroy();
-      return { asked, failures };
+      return { asked, failures, seconds: (performance.now() - since) / 1000 };
     },
   };
 }

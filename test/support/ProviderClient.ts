@@ -8,7 +8,8 @@ import messages from "@pulumi/pulumi/proto/provider_pb.js";
 import empty from "google-protobuf/google/protobuf/empty_pb.js";
 import struct from "google-protobuf/google/protobuf/struct_pb.js";
 
-const SHIM = fileURLToPath(new URL("../../bin/pulumi-resource-dayzero", import.meta.url));
+/** What the engine starts. */
+export const SHIM = fileURLToPath(new URL("../../bin/pulumi-resource-dayzero", import.meta.url));
 const SECRET_SIGNATURE = "1b47061264138c4ac30d75fd1eb44270";
 
 /** The signature of Pulumi's property values, and what a preview sends for a value that is not known yet. */
@@ -144,11 +145,17 @@ export class ProviderClient {
     return { inputs: wireOf(response.getInputs()), failures: Object.fromEntries(failures) };
   }
 
-  async create(type: string, name: string, inputs: Wire, preview = false): Promise<{ id: string; properties: Wire }> {
+  async create(
+    type: string,
+    name: string,
+    inputs: Wire,
+    preview = false,
+    timeout = 0,
+  ): Promise<{ id: string; properties: Wire }> {
     const request = new messages.CreateRequest().setUrn(this.urn(type, name)).setType(type).setName(name);
     const response: InstanceType<typeof messages.CreateResponse> = await this.call(
       "create",
-      request.setProperties(structOf(inputs)).setPreview(preview),
+      request.setProperties(structOf(inputs)).setPreview(preview).setTimeout(timeout),
     );
     return { id: response.getId(), properties: wireOf(response.getProperties()) };
   }

@@ -7,10 +7,10 @@ import { type Removal, removeState } from "../down/removeState.ts";
 import { stopProcesses } from "../down/stopProcesses.ts";
 import { EXIT } from "../exitCodes.ts";
 import { findGit } from "../findGit.ts";
-import { holdStack } from "../holdStack.ts";
-import { loadStack, locateStack, type StackOptions } from "../loadStack.ts";
 import type { Outcome, Run } from "../Run.ts";
-import { stackMemoryFile } from "../StackMemory.ts";
+import { holdStack } from "../stack/holdStack.ts";
+import { loadStack, locateStack, type StackOptions } from "../stack/loadStack.ts";
+import { stackMemoryFile } from "../stack/StackMemory.ts";
 
 export interface DownOptions extends StackOptions {
   readonly yes?: boolean;

@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { lstat, readFile } from "node:fs/promises";
 import { basename, join, relative, resolve } from "node:path";
 import { DayzeroError } from "../../config/DayzeroError.ts";
 import { quoteForShell } from "../../machine/quoteForShell.ts";
@@ -71,7 +71,11 @@ async function readVersions(): Promise<Versions> {
 
 async function readText(path: string): Promise<string | undefined> {
   try {
-    return await readIfThere(path);
+    const text = await readIfThere(path);
+    // What is written there would take the place of the link, and not come to where it leads.
+    if (text === undefined && (await lstat(path).catch(() => undefined))?.isSymbolicLink())
+      throw Object.assign(new Error(path), { code: "it is a link that leads nowhere" });
+    return text;
   } catch (cause) {
     throw new DayzeroError("PROJECT_UNSUITABLE", `cannot read ${path}: ${(cause as NodeJS.ErrnoException).code}`, {
       cause,

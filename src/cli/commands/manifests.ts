@@ -3,11 +3,11 @@ import type { KubernetesClient } from "../../clients/KubernetesClient.ts";
 import { DayzeroError } from "../../config/DayzeroError.ts";
 import type { ExistingSpec } from "../../config/StackSpec.ts";
 import type { Manifest } from "../../manifests/argocd/Manifest.ts";
-import { OPENBAO_CERTIFICATE } from "../../manifests/vault/cluster/openBaoNames.ts";
+import { OPENBAO_CERTIFICATE } from "../../manifests/openbao/openBaoNames.ts";
 import { createContext } from "../createContext.ts";
 import { EXIT } from "../exitCodes.ts";
-import { type LoadedStack, loadStack } from "../loadStack.ts";
 import type { Outcome, Run } from "../Run.ts";
+import { type LoadedStack, loadStack } from "../stack/loadStack.ts";
 
 export interface ManifestsOptions {
   readonly state?: string;
@@ -18,6 +18,9 @@ export interface ManifestsOptions {
 
 /** No `@hourly` either: a credential lives ten minutes. */
 const CRON = /^[\w*/,?-]+(\s+[\w*/,?-]+){4}$/;
+/** `registry.example.com:5000/team/dayzero@sha256:…`, with or without a tag. */
+const IMAGE = /^[a-z0-9]+([._:/-]+[A-Za-z0-9_]+)*@sha256:[0-9a-f]{64}$/;
+const UID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 /** For people to read and to compare: no aliases, text as it stands. */
 const YAML = { aliasDuplicateObjects: false, blockQuote: "literal", lineWidth: 0 } as const;
 
@@ -70,10 +73,10 @@ async function openBao({ stack, vault }: ExistingSpec): Promise<Manifest[]> {
   }
   const [{ openBaoSpecOf }, { assertOpenBaoSpec }, { openBaoNamespace, openBaoObjects }, { openBaoStatefulSet }] =
     await Promise.all([
-      import("../../manifests/vault/cluster/openBaoSpecOf.ts"),
-      import("../../manifests/vault/cluster/OpenBaoSpec.ts"),
-      import("../../manifests/vault/cluster/openBaoObjects.ts"),
-      import("../../manifests/vault/cluster/openBaoStatefulSet.ts"),
+      import("../../manifests/openbao/openBaoSpecOf.ts"),
+      import("../../manifests/openbao/OpenBaoSpec.ts"),
+      import("../../manifests/openbao/openBaoObjects.ts"),
+      import("../../manifests/openbao/openBaoStatefulSet.ts"),
     ]);
   const spec = openBaoSpecOf(vault);
   assertOpenBaoSpec(spec);
@@ -86,14 +89,19 @@ async function agent(
   spec: ExistingSpec,
   { image = "", cron, generation }: ManifestsOptions,
 ): Promise<Manifest[]> {
-  if (!/@sha256:[0-9a-f]{64}$/.test(image)) {
-    throw new DayzeroError("USAGE", `cannot use --image ${JSON.stringify(image)}: it has no digest`, {
+  if (!IMAGE.test(image)) {
+    throw new DayzeroError("USAGE", `cannot use --image ${JSON.stringify(image)}: expected an image with its digest`, {
       hint: "name the image as registry/name@sha256:…, so that nobody can put another in its place",
     });
   }
   if (cron !== undefined && !CRON.test(cron.trim())) {
     throw new DayzeroError("USAGE", `cannot use --cron ${JSON.stringify(cron)}: expected five fields`, {
       hint: 'minute, hour, day of the month, month, day of the week: "*/2 * * * *"',
+    });
+  }
+  if (generation !== undefined && !UID.test(generation)) {
+    throw new DayzeroError("USAGE", `cannot use --generation ${JSON.stringify(generation)}: it is no UID`, {
+      hint: "see it with kubectl get namespace kube-system -o jsonpath={.metadata.uid}, or leave the option out",
     });
   }
   const { context, close } = createContext({
@@ -117,7 +125,12 @@ async function agent(
       generation: generation ?? (await uidOf(await context.kubernetes())),
       ...(vault.kind === "external"
         ? {}
-        : { vaultCa: await authorityOfSecret(await context.kubernetes(), { ...vault.install, name: OPENBAO_CERTIFICATE }) }),
+        : {
+            vaultCa: await authorityOfSecret(await context.kubernetes(), {
+              ...vault.install,
+              name: OPENBAO_CERTIFICATE,
+            }),
+          }),
     });
     return Object.values(
       agentObjects({ stack: spec.stack, image, configuration, ...(cron === undefined ? {} : { cron }) }),

@@ -1,21 +1,24 @@
-import { readFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { DayzeroError } from "../../config/DayzeroError.ts";
 import type { OpenStack } from "../../hosts/plugin/StackAccess.ts";
 import { servePlugin } from "../../hosts/plugin/servePlugin.ts";
 import type { StackLayout } from "../../machine/StackLayout.ts";
 import { EXIT } from "../exitCodes.ts";
 import type { Narration, Narrator } from "../narrator/Narrator.ts";
+import { packageVersion } from "../packageVersion.ts";
 import type { Outcome, Run } from "../Run.ts";
 
-/** For a run that was killed a moment ago, such as the engine's own preview; whoever holds the stack longer is at work. */
-const LOCK_PATIENCE_MS = 5_000;
+/** Of the engine: `127.0.0.1:40123`. */
+const ADDRESS = /^[^\s:/]+:\d{1,5}$/;
 
 /**
  * `dayzero provider [engine]`: the plugin that Pulumi's engine starts. Says the port that it listens on, and nothing else; what people
  * are to read goes to the engine.
  */
 export async function provider(run: Run, engine: string | undefined): Promise<Outcome> {
+  if (engine !== undefined && !ADDRESS.test(engine)) {
+    throw new DayzeroError("USAGE", `cannot serve an engine at ${JSON.stringify(engine)}: that is not <host>:<port>`);
+  }
   await servePlugin({
     engine,
     version: await packageVersion(),
@@ -37,9 +40,9 @@ async function openStack(run: Run, { stack, config, signal }: Parameters<OpenSta
     { systemsOf },
   ] = await Promise.all([
     import("../../config/parseStackSpec.ts"),
-    import("../findProject.ts"),
-    import("../StackMemory.ts"),
-    import("../assertSameProgram.ts"),
+    import("../stack/findProject.ts"),
+    import("../stack/StackMemory.ts"),
+    import("../stack/assertSameProgram.ts"),
     import("../createContext.ts"),
     import("../systemsOf.ts"),
   ]);
@@ -82,25 +85,30 @@ async function openStack(run: Run, { stack, config, signal }: Parameters<OpenSta
       for (const { name, path } of found) tools.set(name, path);
       if (spec.program === "local") tools.set("git", await findGit(run));
     },
-    async hold() {
-      const { makeStateFolder } = await import("../stateFolder.ts");
+    async hold(wait) {
+      const { makeStateFolder } = await import("../stack/stateFolder.ts");
       await makeStateFolder(layout.directory);
-      const lock = await acquire(layout, stack, signal);
+      const lock = await acquire(layout, stack, { ...wait, signal });
       await rememberStack(layout, { ...remembered, program: spec.program });
       return lock;
     },
   };
 }
 
-async function acquire(layout: StackLayout, stack: string, signal: AbortSignal): Promise<{ release(): Promise<void> }> {
+async function acquire(
+  layout: StackLayout,
+  stack: string,
+  { narrate, patienceMs, signal }: { narrate: (message: string) => void; patienceMs: number; signal: AbortSignal },
+): Promise<{ release(): Promise<void> }> {
   const { FileLock } = await import("../../machine/FileLock.ts");
   let holder = 0;
-  const patience = AbortSignal.timeout(LOCK_PATIENCE_MS);
+  const patience = AbortSignal.timeout(patienceMs);
   try {
     return await FileLock.acquire({
       path: layout.lock,
       onWait: ({ pid }) => {
         holder = pid;
+        narrate(`waiting for process ${pid}, which works on stack ${stack}`);
       },
       signal: AbortSignal.any([signal, patience]),
     });
@@ -110,16 +118,6 @@ async function acquire(layout: StackLayout, stack: string, signal: AbortSignal):
     throw new DayzeroError("STACK_BUSY", `stack "${stack}" is being changed by process ${holder} of this machine`, {
       hint: "wait until it is done",
     });
-  }
-}
-
-/** Of this package, whether it runs from source or compiled. */
-async function packageVersion(): Promise<string> {
-  for (let folder = import.meta.dirname; ; folder = dirname(folder)) {
-    const text = await readFile(join(folder, "package.json"), "utf8").catch(() => "{}");
-    const { name, version } = JSON.parse(text) as { name?: string; version?: string };
-    if (name === "dayzero" && version !== undefined) return version;
-    if (folder === dirname(folder)) return "0.0.0";
   }
 }
 

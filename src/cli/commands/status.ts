@@ -3,9 +3,9 @@ import { DayzeroError } from "../../config/DayzeroError.ts";
 import { createContext } from "../createContext.ts";
 import { EXIT } from "../exitCodes.ts";
 import { kubectlOf } from "../kubectlOf.ts";
-import { loadStack, locateStack, type StackOptions } from "../loadStack.ts";
 import type { Outcome, Run } from "../Run.ts";
-import { stackMemoryFile } from "../StackMemory.ts";
+import { loadStack, locateStack, type StackOptions } from "../stack/loadStack.ts";
+import { stackMemoryFile } from "../stack/StackMemory.ts";
 import { formatSurvey } from "../status/formatSurvey.ts";
 import { problemsOf } from "../status/problemsOf.ts";
 import { surveyStack } from "../status/surveyStack.ts";
@@ -37,7 +37,7 @@ export async function status(run: Run, stack: string, options: StackOptions): Pr
     narrate: () => undefined,
   });
   try {
-    const found = await surveyStack(layout, context);
+    const found = await surveyStack(layout, context, spec?.program === "existing" ? spec : undefined);
     const adopted = spec?.program === "existing" && spec.gitops.adopt !== undefined;
     // Its Applications are its owner's, whatever they are called.
     const survey = adopted ? { ...found, application: undefined } : found;

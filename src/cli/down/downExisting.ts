@@ -2,17 +2,17 @@ import { rm, rmdir } from "node:fs/promises";
 import type { KubernetesClient } from "../../clients/KubernetesClient.ts";
 import type { ExistingSpec } from "../../config/StackSpec.ts";
 import type { Secret } from "../../credentials/Secret.ts";
+import { removeOwned } from "../../hosts/removeOwned.ts";
 import { stackLeaseReference } from "../../hosts/StackLease.ts";
 import { exists } from "../../machine/exists.ts";
-import { isOpenBaoVolume } from "../../manifests/vault/cluster/openBaoNames.ts";
+import { isOpenBaoVolume } from "../../manifests/openbao/openBaoNames.ts";
 import { assertAnswers } from "../assertAnswers.ts";
 import { createContext } from "../createContext.ts";
-import { holdStack } from "../holdStack.ts";
-import type { LoadedStack } from "../loadStack.ts";
 import type { Run } from "../Run.ts";
-import { stackMemoryFile } from "../StackMemory.ts";
+import { holdStack } from "../stack/holdStack.ts";
+import type { LoadedStack } from "../stack/loadStack.ts";
+import { stackMemoryFile } from "../stack/StackMemory.ts";
 import { askForToken, systemsOf } from "../systemsOf.ts";
-import { removeOwned } from "./removeOwned.ts";
 import { type Removal, removeState } from "./removeState.ts";
 
 /**

@@ -1,14 +1,14 @@
 import { readdir, rm, rmdir } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { exists } from "../../machine/exists.ts";
+import { removeTree } from "../../machine/removeTree.ts";
 import type { StackLayout } from "../../machine/StackLayout.ts";
 import { hasOwnCommits } from "../../resources/git/hasOwnCommits.ts";
 import { RENDER_PREFIX } from "../../resources/git/renderManifests.ts";
 import type { Context } from "../../resources/Resource.ts";
 import { loadResource, resourceTypes } from "../../resources/registry.ts";
 import { initializationResource } from "../../resources/vault/InitializationResource.ts";
-import { stackMemoryFile } from "../StackMemory.ts";
-import { removeTree } from "./removeTree.ts";
+import { stackMemoryFile } from "../stack/StackMemory.ts";
 import { processNames } from "./stopProcesses.ts";
 
 const PROCESS = "dayzero:local:Process";

@@ -80,7 +80,14 @@ export async function planProject(read: Read, choice: ProjectChoice): Promise<Pr
     before: project?.text,
     after: project === undefined ? projectYaml(name) : withPlugin(project.text, project.content),
   });
-  return { files, ownProgram: project !== undefined && index !== INDEX_TS };
+  return { files: files.map(withItsLineEnds), ownProgram: project !== undefined && index !== INDEX_TS };
+}
+
+/** A file whose lines end as on Windows goes on like that. */
+function withItsLineEnds(file: PlannedFile): PlannedFile {
+  const { before = "", after } = file;
+  if (before === after || !before.includes("\n") || /(?<!\r)\n/.test(before)) return file;
+  return { ...file, after: after.replace(/\r?\n/g, "\r\n") };
 }
 
 /** The Pulumi project of the folder, if it is one; checked to be of Node. */

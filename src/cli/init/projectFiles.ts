@@ -94,8 +94,10 @@ config:
     # branch: main
     # path: clusters/production
   # dayzero:gitops:
-  #   variant: ha
-  #   agentImage: registry.example.com/dayzero@sha256:... # renews the credential in the cluster; adopt needs it
-  #   adopt: name-of-the-repository-secret # of an Argo CD that reads this repository with a personal access token
+  #   variant: ha # needs three nodes
+  #   # Dayzero's image, by its digest: renews the credential in the cluster. Without it you run \`dayzero manifests agent\` yourself.
+  #   agentImage: registry.example.com/dayzero@sha256:...
+  # Or, in place of the variant, an Argo CD that runs already and reads this repository with a personal access token; stays here for good.
+  #   adopt: name-of-the-repository-secret # needs agentImage
 `,
 };

@@ -8,7 +8,7 @@ const NOT_GRANTED =
 
 /** What keeps a stack from being healthy, each with what to do; empty when everything runs, is reconciled and may go on. */
 export function problemsOf(
-  { processes, application, credentials, recovery }: Survey,
+  { processes, application, credentials, credentialsUnknown, vaultClosed, recovery }: Survey,
   { program, adopted = false, now }: { program: StackSpec["program"]; adopted?: boolean; now: Date },
 ): string[] {
   const dead = processes.filter(({ pid }) => pid === null).map(({ name }) => name);
@@ -35,7 +35,12 @@ export function problemsOf(
     }
     if (health !== "Healthy") problems.push(`the root Application is ${health}; ${look}`);
   }
-  if (credentials.length === 0) problems.push("Argo CD has no Git credential; run dayzero up");
+  if (vaultClosed && !dead.includes("vault")) {
+    problems.push("Vault is sealed or does not answer; run dayzero up, it unseals what it can");
+  }
+  if (credentialsUnknown !== undefined) {
+    problems.push(`whether Argo CD has a Git credential is not known: ${credentialsUnknown}`);
+  } else if (credentials.length === 0) problems.push("Argo CD has no Git credential; run dayzero up");
   for (const { name, expiresAt } of credentials) {
     const left = Date.parse(expiresAt) - now.getTime();
     if (!(left > 0)) {

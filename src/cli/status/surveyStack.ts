@@ -1,14 +1,18 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import type { ExistingSpec } from "../../config/StackSpec.ts";
 import type { LedgerEntry } from "../../credentials/LedgerEntry.ts";
 import { findDetached } from "../../machine/DetachedProcess.ts";
 import { exists } from "../../machine/exists.ts";
 import { serverUrl } from "../../machine/readPorts.ts";
 import type { StackLayout } from "../../machine/StackLayout.ts";
+import { ARGOCD_NAMESPACE } from "../../manifests/argocd/controllerIdentity.ts";
+import { openBaoAuthority } from "../../manifests/openbao/openBaoNames.ts";
 import type { RepositoryCredentialLive } from "../../resources/gitops/RepositoryCredentialResource.ts";
 import type { ProcessLive } from "../../resources/local/ProcessResource.ts";
 import type { Context } from "../../resources/Resource.ts";
 import { loadResource, resourceTypes } from "../../resources/registry.ts";
+import type { InitializationLive } from "../../resources/vault/InitializationResource.ts";
 import { sortLedger } from "../sortLedger.ts";
 import { type ApplicationStatus, askApplication } from "./askApplication.ts";
 import { recoveryProblems } from "./recoveryProblems.ts";
@@ -20,6 +24,7 @@ const PATIENCE_MS = 5_000;
 const PROCESS = "dayzero:local:Process";
 const INITIALIZATION = "dayzero:vault:Initialization";
 const ROOT_TOKEN = "dayzero:vault:RootToken";
+const HANDOVER = "dayzero:gitops:Handover";
 const CREDENTIAL = "dayzero:gitops:RepositoryCredential";
 
 export interface ProcessStatus {
@@ -45,15 +50,24 @@ export interface Survey {
   readonly ledger: readonly LedgerEntry[];
   /** Types of which not everything could be looked at: credentials that they hold are missing from the ledger. */
   readonly unobservable: readonly string[];
+  /** Why GitOps' credentials are not known; then none are listed. */
+  readonly credentialsUnknown: string | undefined;
+  /** Vault is sealed, or does not answer. */
+  readonly vaultClosed: boolean;
   /** What is lost of the way back into Vault, which nothing needs yet. */
   readonly recovery: readonly string[];
   /** Bare repositories of the stack: where a person pushes to. */
   readonly repositories: readonly string[];
 }
 
-export async function surveyStack(layout: StackLayout, context: Context): Promise<Survey> {
+/** `existing`: what the configuration says of a cluster of somebody else. */
+export async function surveyStack(
+  layout: StackLayout,
+  context: Context,
+  existing: ExistingSpec | undefined,
+): Promise<Survey> {
   const [{ found, unobservable }, application, recovery, repositories] = await Promise.all([
-    findResources(layout, context),
+    findResources(layout, context, existing),
     within(PATIENCE_MS, () => askApplication(context)),
     within(PATIENCE_MS, () => recoveryProblems(layout, context)),
     findRepositories(layout),
@@ -71,7 +85,11 @@ export async function surveyStack(layout: StackLayout, context: Context): Promis
       return [{ name: secretName, issuer, expiresAt, nextRenewal }];
     }),
     ledger: sortLedger(found.flatMap(({ ledger }) => ledger)),
-    unobservable,
+    unobservable: [...unobservable.keys()].sort(),
+    credentialsUnknown: unobservable.get(CREDENTIAL),
+    vaultClosed: found.some(
+      ({ type, live }) => type === INITIALIZATION && (live as InitializationLive | undefined)?.sealed === true,
+    ),
     recovery: recovery ?? [],
     repositories,
   };
@@ -95,19 +113,32 @@ interface FoundResource {
 async function findResources(
   layout: StackLayout,
   context: Context,
-): Promise<{ found: FoundResource[]; unobservable: string[] }> {
-  const unobservable = new Set<string>();
+  existing: ExistingSpec | undefined,
+): Promise<{ found: FoundResource[]; unobservable: ReadonlyMap<string, string> }> {
+  const unobservable = new Map<string, string>();
   /** `undefined` for what fails or does not come in time, which is remembered. */
   const observe = async <Value>(type: string, ask: () => Promise<Value>): Promise<Value | undefined> => {
-    const answer = await within(PATIENCE_MS, async () => ({ value: await ask() }));
-    if (answer === undefined) unobservable.add(type);
+    let failure: unknown;
+    const answer = await within(PATIENCE_MS, async () => {
+      try {
+        return { value: await ask() };
+      } catch (error) {
+        failure = error;
+        throw error;
+      }
+    });
+    const late = `no answer in ${PATIENCE_MS / 1000} s`;
+    if (answer === undefined) unobservable.set(type, failure instanceof Error ? failure.message : late);
     return answer?.value;
   };
   const found = await Promise.all(
     resourceTypes.map(async (type) => {
       const resource = await loadResource(type);
       if (resource?.ledger === undefined) return [];
-      const ids = await observe(type, async () => NOT_OWNED[type]?.(layout) ?? resource.owned(context.stack, context));
+      const ids = await observe(
+        type,
+        async () => notOwned(type, layout, existing) ?? resource.owned(context.stack, context),
+      );
       return Promise.all(
         (ids ?? []).map(async (id): Promise<FoundResource> => {
           const live: object | undefined = await observe(type, () => resource.read(id, context));
@@ -117,15 +148,33 @@ async function findResources(
       );
     }),
   );
-  return { found: found.flat(), unobservable: [...unobservable].sort() };
+  return { found: found.flat(), unobservable };
 }
 
-/** Never dropped by a program that stops mentioning them, so they are not among what is owned: files tell of them. */
-const NOT_OWNED: Readonly<Record<string, (layout: StackLayout) => Promise<string[]>>> = {
-  [INITIALIZATION]: async (layout) =>
-    (await exists(layout.vault("shares.age.json"))) ? [`${await serverUrl(layout, "vault")} platform`] : [],
-  [ROOT_TOKEN]: async (layout) => ((await exists(layout.vault("root-token.age"))) ? ["initial"] : []),
-};
+/** Never dropped by a program that stops mentioning them, so they are not among what is owned: files tell of them, and the configuration. */
+function notOwned(
+  type: string,
+  layout: StackLayout,
+  existing: ExistingSpec | undefined,
+): Promise<string[]> | undefined {
+  const ifThere = async (file: string, id: () => Promise<string> | string) =>
+    (await exists(layout.vault(file))) ? [await id()] : [];
+  switch (type) {
+    case INITIALIZATION:
+      return ifThere("shares.age.json", async () => {
+        if (existing?.vault.kind !== "in-cluster") return `${await serverUrl(layout, "vault")} platform`;
+        return `${existing.vault.address} ${openBaoAuthority(existing.vault.install)}`;
+      });
+    case ROOT_TOKEN:
+      return ifThere("root-token.age", () => "initial");
+    case HANDOVER:
+      return Promise.resolve(
+        existing?.gitops.adopt === undefined ? [] : [`${ARGOCD_NAMESPACE}/${existing.gitops.adopt}`],
+      );
+    default:
+      return undefined;
+  }
+}
 
 async function findRepositories(layout: StackLayout): Promise<string[]> {
   const folder = join(layout.directory, "git");

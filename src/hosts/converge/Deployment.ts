@@ -51,6 +51,8 @@ interface Decision {
   readonly changes: readonly Change[];
   readonly id: string | undefined;
   readonly live: object | undefined;
+  /** What a program gets of it; in a plan, as much as is known. */
+  readonly outputs: object;
 }
 
 /**
@@ -65,6 +67,8 @@ export class Deployment implements ProgramListener {
   outputs: Record<string, unknown> = {};
   /** Whether the program ran to its end without an error of its own. */
   programSucceeded = false;
+  /** Only in a plan: the program left out what it makes from values that are not known yet. */
+  leftOut = false;
   /** Why the program failed by itself, with its stack trace. */
   programError: string | undefined;
   failure: Error | undefined;
@@ -111,6 +115,10 @@ export class Deployment implements ProgramListener {
 
   log(severity: "info" | "warning" | "error", message: string): void {
     this.#options.emit({ kind: "log", severity, message });
+  }
+
+  programLeftOut(): void {
+    this.leftOut = true;
   }
 
   programFailed(message: string): void {
@@ -184,14 +192,13 @@ export class Deployment implements ProgramListener {
       }
       const handler = await this.#handlerOf(registration);
       const decision = await this.#decideAndApply(handler, inputs, resource, registration.protect);
-      const { action, changes, id, live } = decision;
+      const { action, changes, id, live, outputs } = decision;
       this.registered.push({ urn, name, type, id, handler, protect: registration.protect });
       this.changes.push({ urn, name, type, action, changes });
       this.#phases.left(urn, "converged");
       this.#finished(resource, { action, changes }, elapsed());
       const isReal = !this.#options.dryRun || action === "same";
       if (id !== undefined && live !== undefined && isReal) this.ledger.push(...(handler.ledger?.(id, live) ?? []));
-      const outputs = isReal && live !== undefined ? (handler.outputs?.(live) ?? live) : {};
       const properties = mergeOutputs(registration.properties, outputs, inputs.secret);
       return { urn, id: action === "create" && this.#options.dryRun ? "" : (id ?? ""), properties };
     } catch (error) {
@@ -237,9 +244,13 @@ export class Deployment implements ProgramListener {
     const changes = handler.plan(live, desired);
     const action = actionOf(changes);
     if (action === "replace" && protect) throw protectedFromReplace(id, changes);
-    if (action === "same" || dryRun) return { action, changes, id, live };
-    this.#options.assertWritable();
-    return { action, changes, id, live: await handler.apply(changes, desired, ctx) };
+    const decision = { action, changes, id };
+    if (action !== "same" && dryRun) {
+      return { ...decision, live, outputs: handler.foresee?.(live, desired, changes) ?? {} };
+    }
+    if (action !== "same") this.#options.assertWritable();
+    const found = action === "same" ? live : await handler.apply(changes, desired, ctx);
+    return { ...decision, live: found, outputs: found === undefined ? {} : (handler.outputs?.(found) ?? found) };
   }
 
   /** Only in a plan: what will be done to a resource some of whose inputs another one has yet to provide. */
@@ -252,7 +263,7 @@ export class Deployment implements ProgramListener {
     const live = id === undefined ? undefined : await readLive(handler, id, ctx);
     const action = live === undefined ? "create" : "update";
     const changes = unknown.map((path) => ({ action, path, after: "known after apply" }) as const);
-    return { action, changes, id, live };
+    return { action, changes, id, live, outputs: {} };
   }
 
   /** Two resources with one identity would overwrite each other at every run. */

@@ -10,7 +10,7 @@ import struct from "google-protobuf/google/protobuf/struct_pb.js";
 import { DayzeroError } from "../../config/DayzeroError.ts";
 import { processExists } from "../../machine/processIdentity.ts";
 import { socketPath } from "../../machine/socketPath.ts";
-import { FATAL_STREAM } from "./ProgramSpec.ts";
+import { FATAL_STREAM, LEFT_OUT_STREAM } from "./ProgramSpec.ts";
 
 /** A RegisterResource request: wire properties still carry Pulumi's signatures. */
 export interface Registration {
@@ -38,6 +38,8 @@ export interface ProgramListener {
   register(registration: Registration): Promise<Registered>;
   registerOutputs(urn: string, outputs: Record<string, unknown>): void;
   log(severity: "info" | "warning" | "error", message: string): void;
+  /** It did not run code of its own, which may register more, because a value is not known yet. */
+  programLeftOut(): void;
   /** Why the program ended, with its stack trace. */
   programFailed(message: string): void;
   /** The program asked for something that this host does not do. */
@@ -181,6 +183,7 @@ export class ProgramServer {
       log: unary((message: InstanceType<typeof engine.LogRequest>) => {
         const severity = SEVERITIES[message.getSeverity()];
         if (message.getStreamid() === FATAL_STREAM) listener.programFailed(message.getMessage());
+        else if (message.getStreamid() === LEFT_OUT_STREAM) listener.programLeftOut();
         else if (severity !== undefined) listener.log(severity, message.getMessage());
         return new empty.Empty();
       }),

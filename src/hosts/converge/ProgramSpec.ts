@@ -12,3 +12,6 @@ export interface ProgramSpec {
 
 /** Stream id of the log message that says why the program failed, among those that it logs itself. */
 export const FATAL_STREAM = 32;
+
+/** Stream id of the log message that says that a callback was not run in a plan: its value is not known. */
+export const LEFT_OUT_STREAM = 33;

@@ -78,6 +78,7 @@ export async function converge(options: ConvergeOptions): Promise<ConvergeResult
     const dropped = await removeDropped({
       dryRun,
       registered: deployment.registered,
+      leftOut: deployment.leftOut,
       handlers: [...(await implementations(options)), ...providers.others()],
       marks,
       stack: options.stack,

@@ -7,7 +7,7 @@
  */
 import { enableCompileCache } from "node:module";
 import { pathToFileURL } from "node:url";
-import { FATAL_STREAM, type ProgramSpec } from "./ProgramSpec.ts";
+import { FATAL_STREAM, LEFT_OUT_STREAM, type ProgramSpec } from "./ProgramSpec.ts";
 
 /** What of the SDK's settings a language host calls; half of it is left out of its declarations. */
 interface Settings {
@@ -25,6 +25,11 @@ interface Settings {
   disconnectSync(): void;
 }
 
+/** An output as the SDK sees it. */
+interface Value {
+  readonly isKnown: Promise<boolean>;
+}
+
 /** The SDK's own code for "failed, and the user was told why". */
 const REPORTED = 32;
 
@@ -40,6 +45,8 @@ const { default: log } = await import("@pulumi/pulumi/log/index.js");
 
 settings.resetOptions(spec.project, spec.stack, 0, spec.address, spec.address, spec.dryRun, "organization");
 config.setAllConfig({ ...spec.config });
+
+if (spec.dryRun) await noticeLeftOut();
 
 let failed = false;
 let settled = false;
@@ -82,6 +89,25 @@ function fail(error: unknown): void {
   failed = true;
   const said = error instanceof Error ? (error.stack ?? error.message) : String(error);
   log.error(said, undefined, FATAL_STREAM).finally(() => process.exit(REPORTED));
+}
+
+/** A callback whose value is not known is never called, and nobody can tell whether it would have registered something. */
+async function noticeLeftOut(): Promise<void> {
+  const { Output } = (await import("@pulumi/pulumi/output.js")) as unknown as {
+    Output: { prototype: { apply(this: Value, ...args: unknown[]): unknown } };
+  };
+  const { apply } = Output.prototype;
+  let told = false;
+  Output.prototype.apply = function (callback, withUnknowns) {
+    const tell = (known: boolean) => {
+      if (known || told) return;
+      told = true;
+      log.info("left out", undefined, LEFT_OUT_STREAM).catch(() => undefined);
+    };
+    // What is wrong with it, the callback's own output tells.
+    if (withUnknowns !== true) this.isKnown.then(tell, () => undefined);
+    return apply.call(this, callback, withUnknowns);
+  };
 }
 
 async function readSpec(): Promise<ProgramSpec> {

@@ -1,5 +1,6 @@
 import { DayzeroError } from "../../config/DayzeroError.ts";
 import type { Change, Context, Stay } from "../../resources/Resource.ts";
+import { assertIdentity } from "../assertIdentity.ts";
 import type { AnyHandler } from "../Handler.ts";
 import { isNotThere } from "../isNotThere.ts";
 import type { Action, ConvergeEvent, ResourceEvent } from "./ConvergeEvent.ts";
@@ -9,6 +10,8 @@ import type { ProtectedMarks } from "./ProtectedMarks.ts";
 interface Options {
   readonly dryRun: boolean;
   readonly registered: readonly RegisteredResource[];
+  /** Only in a plan: the program may register more than it did, so nobody knows yet what it drops. */
+  readonly leftOut?: boolean;
   /** In the order in which things are made; removal goes the other way. */
   readonly handlers: readonly AnyHandler[];
   readonly marks: ProtectedMarks;
@@ -28,8 +31,11 @@ interface Dropped {
   readonly stay: Stay | undefined;
 }
 
+const REMOVALS_UNKNOWN =
+  "what is removed is known only after apply: the program makes resources from values that are not known yet";
+
 /**
- * Removes what the stack owns and its program no longer registers; in a plan, only lists it. What has a reason to stay is left, and
+ * Removes what the stack owns and its program no longer registers; in a plan, only lists it, if that can be known. What has a reason to stay is left, and
  * narrated.
  *
  * Nothing is removed when any of it is protected: RESOURCE_PROTECTED names it.
@@ -43,6 +49,10 @@ export async function removeDropped(options: Options): Promise<ResourceChange[]>
     throw new DayzeroError("RESOURCE_PROTECTED", `cannot remove ${names}: protected, and no longer in the program`, {
       hint: "put it back with `protect: false`, run `dayzero up`, and then take it out",
     });
+  }
+  if (options.leftOut === true && dropped.some(({ stay }) => stay?.as !== "kept")) {
+    options.emit({ kind: "log", severity: "info", message: REMOVALS_UNKNOWN });
+    return [];
   }
   const changes: ResourceChange[] = [];
   for (const drop of dropped) changes.push(await remove(drop, options));
@@ -66,12 +76,11 @@ async function droppedOf(handler: AnyHandler, options: Options): Promise<Dropped
   // What was made last may need what was made first.
   const ids = owned.filter((id) => !registered.has(id)).reverse();
   return Promise.all(
-    ids.map(async (id) => ({
-      handler,
-      id,
-      protect: await options.marks.isProtected(handler, id, ctx),
-      stay: await handler.stays?.(id, ctx),
-    })),
+    ids.map(async (id) => {
+      assertIdentity(handler, id);
+      const protect = await options.marks.isProtected(handler, id, ctx);
+      return { handler, id, protect, stay: await handler.stays?.(id, ctx) };
+    }),
   );
 }
 

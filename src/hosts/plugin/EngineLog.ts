@@ -6,6 +6,8 @@ import type { Severity } from "./ResourceProvider.ts";
 /** Longer than any run: gRPC would let go of a connection on which nothing was said for half an hour. */
 const IDLE_MS = 2 ** 31 - 1;
 
+const REACHED_WITHIN_MS = 15_000;
+
 const SEVERITIES = {
   info: engine.LogSeverity.INFO,
   warning: engine.LogSeverity.WARNING,
@@ -14,13 +16,13 @@ const SEVERITIES = {
 
 /** The way back to the engine: what a person is to read, and the sign that it is gone. */
 export class EngineLog {
-  readonly #onGone: () => void;
+  readonly #onGone: (error: Error) => void;
   #client: InstanceType<typeof engineService.EngineClient> | undefined;
   #address = "";
   #pending: Promise<unknown> = Promise.resolve();
 
-  /** `onGone` is called once, when an engine that was reached has closed its end. */
-  constructor(onGone: () => void) {
+  /** `onGone` is called when an engine that was reached has closed its end, or one has not been reached in time. */
+  constructor(onGone: (error: Error) => void) {
     this.#onGone = onGone;
   }
 
@@ -61,12 +63,17 @@ export class EngineLog {
   #watch(client: InstanceType<typeof engineService.EngineClient>): void {
     const channel = client.getChannel();
     let reached = false;
+    // An engine listens before it starts a plugin: one that cannot be reached has died in between.
+    const late = setTimeout(() => {
+      if (this.#client === client && !reached) this.#onGone(new Error("the Pulumi engine was never reached"));
+    }, REACHED_WITHIN_MS);
+    late.unref();
     const look = (): void => {
       if (this.#client !== client) return;
       const state = channel.getConnectivityState(true);
       if (state === grpc.connectivityState.READY) reached = true;
       else if (reached) {
-        this.#onGone();
+        this.#onGone(new Error("the Pulumi engine is gone"));
         return;
       }
       // An error means that the channel was closed from this side.

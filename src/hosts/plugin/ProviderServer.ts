@@ -6,7 +6,9 @@ import empty from "google-protobuf/google/protobuf/empty_pb.js";
 import struct from "google-protobuf/google/protobuf/struct_pb.js";
 import { DayzeroError } from "../../config/DayzeroError.ts";
 import type { Difference } from "./Difference.ts";
+import { isOwnPeer } from "./isOwnPeer.ts";
 import type { ResourceProvider, Wire } from "./ResourceProvider.ts";
+import { wireOf } from "./wireOf.ts";
 
 interface ProviderServerOptions {
   readonly provider: ResourceProvider;
@@ -15,8 +17,9 @@ interface ProviderServerOptions {
   readonly onEngine: (address: string) => void;
 }
 
-/** The SDK's own limit. */
-const MAX_MESSAGE_BYTES = 400 * 1024 * 1024;
+/** A Kubernetes object has 1.5 MB at most (etcd's own limit), and a request holds three versions of one. */
+const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
+const STRANGER = new DayzeroError("PEER_REFUSED", "only the user who runs this plugin is answered");
 
 const { PropertyDiff, DiffResponse } = messages;
 const { Kind } = PropertyDiff;
@@ -27,8 +30,8 @@ const { Kind } = PropertyDiff;
  * The provider server that comes with the SDK (@pulumi/pulumi/provider/server.js) is not used: it drops the preview flag of Create and
  * Update, and its Diff has no detailed differences.
  *
- * It listens on a loopback port without authentication, because the protocol knows nothing else: while a run goes on, other users of
- * the machine can reach it, as they can reach every provider. `dayzero up` listens on a socket in a 0700 folder.
+ * It listens on a loopback port without authentication, because the protocol knows nothing else. Other users of the machine can reach
+ * it while a run goes on, as they can reach every provider; on Linux they are refused. `dayzero up` listens on a socket in a 0700 folder.
  */
 export class ProviderServer {
   readonly port: number;
@@ -47,14 +50,15 @@ export class ProviderServer {
       "grpc.max_send_message_length": MAX_MESSAGE_BYTES,
     });
     const calls = new Set<Promise<unknown>>();
-    server.addService(providerService.ResourceProviderService, implementation(options, calls));
-    const port = await new Promise<number>((resolve, reject) => {
+    const at = { port: 0 };
+    server.addService(providerService.ResourceProviderService, implementation(options, calls, at));
+    at.port = await new Promise<number>((resolve, reject) => {
       server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, bound) => {
         if (error) reject(error);
         else resolve(bound);
       });
     });
-    return new ProviderServer(server, port, calls);
+    return new ProviderServer(server, at.port, calls);
   }
 
   /**
@@ -75,14 +79,15 @@ export class ProviderServer {
 function implementation(
   { provider, version, onEngine }: ProviderServerOptions,
   calls: Set<Promise<unknown>>,
+  at: { readonly port: number },
 ): grpc.UntypedServiceImplementation {
   const unary = <Request>(answer: (message: Request) => unknown): grpc.UntypedHandleCall => {
     const handle: grpc.handleUnaryCall<unknown, unknown> = (call, callback) => {
-      const answered = Promise.resolve()
-        .then(() => answer(call.request as Request))
+      const answered = isOwnPeer(call.getPeer(), at.port)
+        .then((isOwn) => (isOwn ? answer(call.request as Request) : Promise.reject(STRANGER)))
         .then(
           (response) => callback(null, response),
-          (error: unknown) => callback({ code: grpc.status.UNKNOWN, details: provider.redact(describe(error)) }),
+          (error: unknown) => callback({ code: codeOf(error), details: provider.redact(describe(error)) }),
         )
         .finally(() => calls.delete(answered));
       calls.add(answered);
@@ -197,6 +202,10 @@ function implementation(
   };
 }
 
+function codeOf(error: unknown): grpc.status {
+  return error === STRANGER ? grpc.status.PERMISSION_DENIED : grpc.status.UNKNOWN;
+}
+
 /** What a person reads: the code is what documentation and scripts refer to. */
 function describe(error: unknown): string {
   if (!(error instanceof DayzeroError)) return error instanceof Error ? error.message : String(error);
@@ -218,10 +227,6 @@ function diffResponse({ changed, paths, diffs, deleteBeforeReplace }: Difference
     response.getDetaileddiffMap().set(path, new PropertyDiff().setKind(kind).setInputdiff(input));
   }
   return response;
-}
-
-function wireOf(message: { toJavaScript(): Record<string, unknown> } | undefined): Wire {
-  return message?.toJavaScript() ?? {};
 }
 
 function structOf(properties: Wire): InstanceType<typeof struct.Struct> {

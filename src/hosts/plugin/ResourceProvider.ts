@@ -1,13 +1,16 @@
 import { DayzeroError } from "../../config/DayzeroError.ts";
 import { CREDENTIAL_REFUSED, credentialProblems } from "../../credentials/credentialProblems.ts";
 import type { Change, Context } from "../../resources/Resource.ts";
+import { assertIdentity, identityProblem } from "../assertIdentity.ts";
 import type { AnyHandler } from "../Handler.ts";
 import { identityIfKnown } from "../identityIfKnown.ts";
 import { inputProblems, invalidInputs } from "../inputProblems.ts";
+import { isGone } from "../isGone.ts";
 import { pathsMeet, topOf } from "../propertyPath.ts";
 import { decodeProperties, type Properties, secretValue } from "../propertyValues.ts";
 import { readLive } from "../readLive.ts";
 import { type Difference, differenceOf } from "./Difference.ts";
+import { parseUrn, type Urn } from "./parseUrn.ts";
 import { SecretValues } from "./SecretValues.ts";
 import type { OpenStack } from "./StackAccess.ts";
 import { StackSession } from "./StackSession.ts";
@@ -71,7 +74,7 @@ export class ResourceProvider {
   readonly #created = new Set<string>();
   #config: Record<string, string> = {};
   #session: Promise<StackSession> | undefined;
-  #stack = "";
+  #served: Pick<Urn, "stack" | "project"> | undefined;
 
   constructor(options: ResourceProviderOptions) {
     this.#options = options;
@@ -126,6 +129,8 @@ export class ResourceProvider {
     const id = identityIfKnown(resource, parsed, values);
     if (id !== undefined && secrets.areIn(id)) {
       fail("", `${SECRET_IDENTITY}: pass that part as plain text`);
+    } else if (parsed.success && id !== undefined && identityProblem(resource, id) !== undefined) {
+      fail("", identityProblem(resource, id) ?? "");
     } else if (id !== undefined) {
       const claim = keyOf(resource, id);
       const other = this.#claims.get(claim) ?? target.urn;
@@ -196,13 +201,14 @@ export class ResourceProvider {
   ): Promise<{ id: string; properties: Wire; inputs: Wire } | undefined> {
     const { id, inputs: wired, timeout } = request;
     const resource = await this.#resource(target);
+    assertIdentity(resource, id);
     const inputs = this.#decode(wired);
     const parsed = resource.inputs.safeParse(inputs.values);
     const known = parsed.success && inputs.unknown.length === 0 && resource.identify(parsed.data) === id;
     const session = await this.#open(target);
-    const live = await session.reading(this.#operation(target, timeout), (ctx) =>
-      resource.read(id, ctx, known ? parsed.data : undefined),
-    );
+    const live = await session
+      .reading(this.#operation(target, timeout), (ctx) => resource.read(id, ctx, known ? parsed.data : undefined))
+      .catch(undefinedIfGone);
     if (live === undefined) return undefined;
     const given = Object.keys(wired).length > 0 ? wired : inputsFrom(resource, plain(live));
     return { id, inputs: given, properties: this.#outputs(resource, live, inputs, given) };
@@ -210,6 +216,7 @@ export class ResourceProvider {
 
   async delete(target: Target, { id, timeout }: { id: string; timeout: number }): Promise<void> {
     const resource = await this.#resource(target);
+    assertIdentity(resource, id);
     const key = keyOf(resource, id);
     const claimed = this.#claims.get(key) ?? target.urn;
     if (claimed !== target.urn || this.#created.has(key)) {
@@ -218,8 +225,8 @@ export class ResourceProvider {
     }
     const session = await this.#open(target);
     await session.writing(this.#operation(target, timeout), async (ctx) => {
-      const stay = await resource.stays?.(id, ctx);
-      if (stay?.as !== "kept") await resource.remove(id, ctx);
+      const stay = await resource.stays?.(id, ctx)?.catch(undefinedIfGone);
+      if (stay?.as !== "kept") await resource.remove(id, ctx).catch(undefinedIfGone);
       if (stay !== undefined) this.#say("warning", target, stay.note);
     });
   }
@@ -246,13 +253,15 @@ export class ResourceProvider {
     const session = await this.#open(target);
     const operation = this.#operation(target, timeout);
     if (preview) {
-      const { live, changes } = await session.reading(operation, (ctx) =>
+      const { live, changes, desired } = await session.reading(operation, (ctx) =>
         comparison(resource, identity, parsed.data, ctx),
       );
-      // What a change will lead to is not known before it is made: outputs that are left out are unknown to a preview.
-      return live !== undefined && changes.length === 0
-        ? { id: identity, properties: this.#outputs(resource, live, inputs, news) }
-        : { id: id ?? "", properties: news };
+      if (live !== undefined && changes.length === 0) {
+        return { id: identity, properties: this.#outputs(resource, live, inputs, news) };
+      }
+      // Outputs that are left out are unknown to a preview.
+      const foreseen = this.#shown(resource.foresee?.(live, desired, changes) ?? {}, inputs);
+      return { id: id ?? "", properties: { ...news, ...foreseen } };
     }
     const live = await session.writing(operation, async (ctx) => {
       const { live: found, changes, desired } = await comparison(resource, identity, parsed.data, ctx);
@@ -267,8 +276,12 @@ export class ResourceProvider {
   }
 
   /** What a program gets of what is live: never what came as a secret input, and marked where it may be made from one. */
-  #found(resource: AnyHandler, live: object, { values, secret }: Inputs): Wire {
-    const found = Object.entries(plain(resource.outputs?.(live) ?? live)).filter(([key]) => !secret.has(key));
+  #found(resource: AnyHandler, live: object, inputs: Inputs): Wire {
+    return this.#shown(resource.outputs?.(live) ?? live, inputs);
+  }
+
+  #shown(outputs: object, { values, secret }: Inputs): Wire {
+    const found = Object.entries(plain(outputs)).filter(([key]) => !secret.has(key));
     // Not only what holds it: the digest of a short secret tells it too.
     const isPlain = (key: string, value: unknown) => secret.size === 0 || canonical(value) === canonical(values[key]);
     return Object.fromEntries(found.map(([key, value]) => [key, isPlain(key, value) ? value : secretValue(value)]));
@@ -284,8 +297,17 @@ export class ResourceProvider {
     return { ...properties, secrets };
   }
 
+  /** The stack is the one of the first URN: a plugin serves one run, and a run is of one stack. */
   async #resource(target: Target): Promise<AnyHandler> {
-    const type = target.type || (target.urn.split("::")[2]?.split("$").at(-1) ?? "");
+    const { stack, project, type } = parseUrn(target.urn);
+    if (target.type !== "" && target.type !== type) {
+      throw new DayzeroError("URN_INVALID", `asked about a "${target.type}" whose URN says "${type}"`);
+    }
+    this.#served ??= { stack, project };
+    if (stack !== this.#served.stack || project !== this.#served.project) {
+      const served = `"${this.#served.stack}" of project "${this.#served.project}"`;
+      throw new DayzeroError("STACK_CHANGED", `asked about stack "${stack}" of "${project}" while serving ${served}`);
+    }
     const resource = await this.#options.load(type);
     if (resource !== undefined) return resource;
     throw new DayzeroError("HANDLER_MISSING", `dayzero has no resource "${type}"`, {
@@ -293,13 +315,8 @@ export class ResourceProvider {
     });
   }
 
-  /** The stack is the one of the URN: a plugin serves one run, and a run is of one stack. */
   async #open({ urn }: Target): Promise<StackSession> {
-    const stack = /^urn:pulumi:([^:]+)::/.exec(urn)?.[1] ?? "";
-    if (this.#session !== undefined && stack !== this.#stack) {
-      throw new DayzeroError("STACK_CHANGED", `asked about stack "${stack}" while serving "${this.#stack}"`);
-    }
-    this.#stack = stack;
+    const { stack } = parseUrn(urn);
     const signal = this.#cancelled.signal;
     this.#session ??= StackSession.open(this.#options.openStack, { stack, config: this.#config, signal }).catch(
       (error: unknown) => {
@@ -318,6 +335,11 @@ export class ResourceProvider {
   #say(severity: Severity, { urn }: Target, message: string): void {
     this.#options.log(severity, this.redact(message), { urn, ephemeral: false });
   }
+}
+
+/** With the system that it lives in, a resource is gone as well. */
+function undefinedIfGone(error: unknown): undefined {
+  if (!isGone(error)) throw error;
 }
 
 function keyOf({ type }: AnyHandler, id: string): string {

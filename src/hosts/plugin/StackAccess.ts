@@ -11,9 +11,13 @@ export interface StackAccess {
   readonly remembered: RepositoryChoice;
   /** Finds, downloads or builds what the stack's tools are made of. */
   provideTools(narrate: (message: string) => void): Promise<void>;
-  /** Takes the stack's lock on this machine. Rejects with STACK_BUSY. */
-  hold(): Promise<{ release(): Promise<void> }>;
-  close(): void;
+  /** Takes the stack's lock on this machine, as soon as it is free. Rejects with STACK_BUSY after `patienceMs`. */
+  hold(wait: {
+    readonly narrate: (message: string) => void;
+    readonly patienceMs: number;
+  }): Promise<{ release(): Promise<void> }>;
+  /** Never rejects. */
+  close(): Promise<void>;
 }
 
 export interface StackRequest {

@@ -10,6 +10,9 @@ interface Operation {
   readonly timeout: number;
 }
 
+/** As long as another run may reasonably take. The engine waits for ever, unless the program says otherwise. */
+const LOCK_PATIENCE_MS = 15 * 60_000;
+
 /**
  * The one stack that a plugin serves, opened when it is first asked about.
  *
@@ -21,6 +24,7 @@ export class StackSession {
   readonly #leased: LeasedCluster;
   readonly #lost: AbortController;
   #lock: Promise<{ release(): Promise<void> }> | undefined;
+  #isRefused = false;
   #tools: Promise<void> | undefined;
   #hasTools = false;
 
@@ -45,17 +49,29 @@ export class StackSession {
     return this.#run({ ...this.#access.context, dryRun: true }, operation, work);
   }
 
-  /** Runs what may write. Rejects with STACK_BUSY when another run holds the stack. */
+  /** Runs what may write. Waits for another run that holds the stack, and rejects with STACK_BUSY when that does not end. */
   async writing<Result>(operation: Operation, work: (ctx: Context) => Promise<Result>): Promise<Result> {
     this.#lost.signal.throwIfAborted();
-    this.#lock ??= this.#access.hold().catch((error: unknown) => {
-      this.#lock = undefined;
-      throw error;
-    });
-    await this.#lock;
+    await this.#hold(operation);
     if (this.#access.shared) await this.#leased.context.kubernetes();
     this.#leased.assertHeld();
     return this.#run(this.#leased.context, operation, work);
+  }
+
+  /** Each operation would fail for the same reason: the first one tells it, and none of them waits again. */
+  async #hold({ narrate, timeout }: Operation): Promise<void> {
+    const patienceMs = timeout > 0 ? timeout * 1000 : LOCK_PATIENCE_MS;
+    this.#lock ??= this.#access.hold({ narrate, patienceMs });
+    try {
+      await this.#lock;
+    } catch (error) {
+      this.#access.context.signal.throwIfAborted();
+      if (!this.#isRefused) {
+        this.#isRefused = true;
+        throw error;
+      }
+      throw new DayzeroError("STACK_NOT_HELD", "nothing was done: the stack could not be taken");
+    }
   }
 
   /** Lets the next run begin. Never rejects. */
@@ -63,7 +79,7 @@ export class StackSession {
     await this.#leased.release();
     const lock = await this.#lock?.catch(() => undefined);
     await lock?.release().catch(() => undefined);
-    this.#access.close();
+    await this.#access.close();
   }
 
   /**

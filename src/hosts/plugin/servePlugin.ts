@@ -23,7 +23,7 @@ const LAST_WORDS_MS = 500;
 /** Serves a Pulumi engine until it is gone, or the signal is aborted: then breaks off what is under way and gives the stack back. */
 export async function servePlugin({ engine, version, openStack, onListening, signal }: PluginOptions): Promise<void> {
   const gone = new AbortController();
-  const log = new EngineLog(() => gone.abort(new Error("the Pulumi engine is gone")));
+  const log = new EngineLog((error) => gone.abort(error));
   const provider = new ResourceProvider({
     openStack,
     load: loadResource,

@@ -1,6 +1,6 @@
 import type { ExistingSpec } from "../../config/StackSpec.ts";
 import { ARGOCD_NAMESPACE } from "../argocd/controllerIdentity.ts";
-import { openBaoAddress } from "../vault/cluster/openBaoNames.ts";
+import { openBaoAddress } from "../openbao/openBaoNames.ts";
 import { jwtMountName, oidcRoleName } from "../vault/trustNames.ts";
 import type { AgentConfiguration } from "./AgentConfiguration.ts";
 

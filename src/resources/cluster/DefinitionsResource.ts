@@ -42,6 +42,7 @@ const GENERATION_ANNOTATION = "dayzero.dev/manifest-generation";
 export const definitionsResource: Resource<DefinitionsInputs, DefinitionsLive> = {
   type: "dayzero:cluster:Definitions",
   inputs,
+  id: inputs.shape.name,
   identify: ({ name }) => name,
 
   async read(name, ctx, desired) {

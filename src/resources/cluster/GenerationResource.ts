@@ -29,6 +29,7 @@ export const generationResource: Resource<Record<string, never>, GenerationLive>
 
   inputs: z.strictObject({}),
 
+  id: z.literal("generation"),
   identify: () => "generation",
 
   read: (_id, ctx) => readGeneration(ctx),

@@ -18,7 +18,9 @@ const ABANDONED_MS = 10 * 60_000;
 
 const inputs = z.strictObject({
   /** Names the bare repository, its Secret and its role in Vault. */
-  name: z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, "expected lower-case letters, digits and dashes"),
+  name: z
+    .string()
+    .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, "is not made of lower-case letters, digits and dashes"),
   source: repositorySource,
   /** By default the branch that the source calls its own; `main` of the scaffold. */
   branch: z.string().refine(isBranchName, "expected the name of a branch").optional(),
@@ -61,6 +63,7 @@ export interface RepositoryLive {
 export const repositoryResource: Resource<RepositoryInputs, RepositoryLive> = {
   type: "dayzero:git:Repository",
   inputs,
+  id: inputs.shape.name,
   identify: ({ name }) => name,
 
   async read(name, ctx) {
@@ -122,6 +125,15 @@ export const repositoryResource: Resource<RepositoryInputs, RepositoryLive> = {
     return changes;
   },
 
+  /** What the branch holds once new commits were fetched, or at another place, is not known. Repairs leave it as it is. */
+  foresee(live, desired, changes) {
+    if (live === undefined) return {};
+    const { directory, git, source, branch, revision, kinds } = live;
+    const fixed = { directory, git, source, branch: desired.branch ?? branch, path: desired.path };
+    const moves = changes.some((change) => ["branch", "path", "source"].includes(change.path));
+    return moves || live.problem !== "" ? fixed : { ...fixed, revision, kinds };
+  },
+
   async apply(_changes, desired, ctx) {
     const layout = new StackLayout(ctx.directory);
     const place = layout.repository(desired.name);
@@ -173,9 +185,7 @@ export const repositoryResource: Resource<RepositoryInputs, RepositoryLive> = {
         },
       );
     }
-    await rename(place, `${place}.removed`).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== "ENOENT") throw error;
-    });
+    if (await isOwn(new BareRepository(ctx, place), ctx.stack)) await rename(place, `${place}.removed`);
     await rm(`${place}.removed`, { recursive: true, force: true });
   },
 };

@@ -8,6 +8,7 @@ import { repositorySecretState } from "../../issuers/RepositorySecretState.ts";
 import { readRepositorySecret } from "../../issuers/swapRepositorySecret.ts";
 import { AGENT_WRITER } from "../../manifests/agent/agentPaths.ts";
 import { STACK_LABEL } from "../../manifests/marks.ts";
+import { segments } from "../identity.ts";
 import { deleteAndWait } from "../kubernetes/deleteAndWait.ts";
 import type { Context, Resource } from "../Resource.ts";
 import { readAdopted } from "./adoptedSecret.ts";
@@ -45,6 +46,7 @@ const LOOK_MS = 500;
 export const handoverResource: Resource<HandoverInputs, HandoverLive> = {
   type: "dayzero:gitops:Handover",
   inputs,
+  id: segments(2),
   identify: ({ namespace, secret }) => `${namespace}/${secret}`,
 
   async read(id, ctx, desired) {

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { DayzeroError } from "../../config/DayzeroError.ts";
+import { segments } from "../identity.ts";
 import { nameOf } from "../kubernetes/awaitReadiness.ts";
 import { deleteAndWait } from "../kubernetes/deleteAndWait.ts";
 import type { Change, Resource } from "../Resource.ts";
@@ -55,6 +56,7 @@ export interface InstallationLive {
 export const installationResource: Resource<InstallationInputs, InstallationLive> = {
   type: "dayzero:gitops:Installation",
   inputs: inputs as z.ZodType<InstallationInputs>,
+  id: segments(1),
   identify: ({ namespace }) => namespace,
 
   async read(namespace, ctx, desired) {

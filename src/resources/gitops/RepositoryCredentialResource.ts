@@ -10,6 +10,7 @@ import { readRepositorySecret, swapRepositorySecret } from "../../issuers/swapRe
 import { STACK_LABEL } from "../../manifests/marks.ts";
 import { repositorySecretName, SECRET_TYPE } from "../../manifests/repositorySecret.ts";
 import { GIT_READER, VAULT_AUDIENCE } from "../../manifests/vault/trustNames.ts";
+import { segments } from "../identity.ts";
 import type { Change, Resource } from "../Resource.ts";
 import { nothingToAdopt, otherSecretOf, readAdopted } from "./adoptedSecret.ts";
 import { requireAuthority } from "./requireAuthority.ts";
@@ -71,6 +72,7 @@ const IDENTITY_SECONDS = 600;
 export const repositoryCredentialResource: Resource<RepositoryCredentialInputs, RepositoryCredentialLive> = {
   type: "dayzero:gitops:RepositoryCredential",
   inputs,
+  id: segments(2),
   identify: ({ namespace, repository }) => `${namespace}/${repository}`,
 
   async read(id, ctx, desired) {

@@ -23,7 +23,7 @@ export async function requireNothing(
     "ARGOCD_NOT_OWN",
     `cannot install Argo CD: ${first}${more} ${more === "" ? "is" : "are"} there already`,
     {
-      hint: `if no other Argo CD uses what is there, delete it, or give it the label ${STACK_LABEL}: ${stack} to hand it over`,
+      hint: `to keep the Argo CD that is there, set dayzero:gitops.adopt; if none uses it any more, delete it, or give it the label ${STACK_LABEL}: ${stack} to hand it over`,
     },
   );
 }

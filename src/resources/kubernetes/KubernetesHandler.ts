@@ -8,6 +8,7 @@ import {
 import { KubernetesError } from "../../clients/KubernetesError.ts";
 import { DayzeroError } from "../../config/DayzeroError.ts";
 import { ADOPT_ANNOTATION, LAST_APPLIED_ANNOTATION, PROTECT_ANNOTATION, STACK_LABEL } from "../../manifests/marks.ts";
+import { objectIdentity } from "../identity.ts";
 import type { Change, Context, Stay } from "../Resource.ts";
 import { awaitReadiness, nameOf } from "./awaitReadiness.ts";
 import { compareObjects } from "./compareObjects.ts";
@@ -58,6 +59,7 @@ const identity = manifestSchema.shape.metadata.pick({ name: true, namespace: tru
 export class KubernetesHandler<Type extends string> {
   readonly type: Type;
   readonly inputs = manifestSchema as unknown as z.ZodType<KubernetesManifest>;
+  readonly id = objectIdentity;
   readonly #connect: (ctx: Context) => Promise<KubernetesClient>;
 
   constructor(options: HandlerOptions<Type>) {

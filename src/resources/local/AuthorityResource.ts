@@ -37,6 +37,7 @@ export interface AuthorityLive {
 const DAY_MS = 86_400_000;
 const CA_DAYS = 3650;
 const LEAF_DAYS = 365;
+const authorityName = z.enum(["etcd", "kubernetes", "platform"], "is not the name of an authority");
 const plainName = z.string().regex(/^(?!ca$)[a-z0-9-]+$/, "is not a plain name");
 
 /**
@@ -52,7 +53,7 @@ export const authorityResource: Resource<AuthorityInputs, AuthorityLive> = {
 
   inputs: z
     .strictObject({
-      name: z.enum(["etcd", "kubernetes", "platform"]),
+      name: authorityName,
       leaves: z.array(
         z.strictObject({
           name: plainName,
@@ -74,6 +75,7 @@ export const authorityResource: Resource<AuthorityInputs, AuthorityLive> = {
       });
     }),
 
+  id: authorityName,
   identify: (inputs) => inputs.name,
 
   async read(id, ctx) {
@@ -137,7 +139,8 @@ export const authorityResource: Resource<AuthorityInputs, AuthorityLive> = {
   },
 
   async owned(_stack, ctx) {
-    return readdir(join(ctx.directory, "pki")).catch(() => []);
+    const names = await readdir(join(ctx.directory, "pki")).catch(() => []);
+    return names.filter((name) => authorityName.safeParse(name).success);
   },
 
   async remove(id, ctx) {

@@ -30,6 +30,7 @@ export const dataFolderResource: Resource<DataFolderInputs, DataFolderLive> = {
 
   inputs,
 
+  id: path,
   identify: (desired) => desired.path,
 
   async read(id, ctx) {
@@ -49,6 +50,8 @@ export const dataFolderResource: Resource<DataFolderInputs, DataFolderLive> = {
     return changes;
   },
 
+  foresee: (_live, desired) => ({ path: desired.path, mode: MODE, owned: true }),
+
   async apply(_changes, desired, ctx) {
     const folder = folderOf(desired.path, ctx);
     await marks.write(new StackLayout(ctx.directory), desired.path, {});
@@ -60,12 +63,13 @@ export const dataFolderResource: Resource<DataFolderInputs, DataFolderLive> = {
   owned: (_stack, ctx) => marks.list(new StackLayout(ctx.directory)),
 
   async remove(id, ctx) {
+    const layout = new StackLayout(ctx.directory);
+    if ((await marks.read(layout, id)) === undefined) return;
     await rm(folderOf(id, ctx), { recursive: true, force: true });
-    await marks.remove(new StackLayout(ctx.directory), id);
+    await marks.remove(layout, id);
   },
 };
 
-/** An identity may come from a person (an import): it never leads out of `data/`. */
 function folderOf(id: string, ctx: Context): string {
-  return join(ctx.directory, path.parse(id));
+  return join(ctx.directory, id);
 }

@@ -38,6 +38,7 @@ export const fileResource: Resource<FileInputs, FileLive> = {
     mode: z.number().int().min(0o400).max(0o777).default(0o600),
   }),
 
+  id: relativePath,
   identify: (inputs) => inputs.path,
 
   async read(path, ctx) {
@@ -61,19 +62,27 @@ export const fileResource: Resource<FileInputs, FileLive> = {
     return changes;
   },
 
+  foresee: (_live, desired) => liveOf(desired),
+
   async apply(_changes, desired, ctx) {
     await marks.write(new StackLayout(ctx.directory), desired.path, { content: desired.content });
     await writeFileAtomic(join(ctx.directory, desired.path), render(desired.content, ctx), desired.mode);
-    return { path: desired.path, digest: digestOf(desired.content), mode: desired.mode };
+    return liveOf(desired);
   },
 
   owned: (_stack, ctx) => marks.list(new StackLayout(ctx.directory)),
 
   async remove(path, ctx) {
+    const layout = new StackLayout(ctx.directory);
+    if ((await marks.read(layout, path)) === undefined) return;
     await rm(join(ctx.directory, path), { force: true });
-    await marks.remove(new StackLayout(ctx.directory), path);
+    await marks.remove(layout, path);
   },
 };
+
+function liveOf({ path, content, mode }: FileInputs): FileLive {
+  return { path, digest: digestOf(content), mode };
+}
 
 function render(content: string, ctx: Context): string {
   return content.replace(/\{tool:([a-z-]+)\}/g, (_match, name: string) => ctx.tool(name).map(quoteForShell).join(" "));

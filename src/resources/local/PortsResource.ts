@@ -21,6 +21,7 @@ export const portsResource: Resource<Record<string, never>, PortsLive> = {
 
   inputs: z.strictObject({}) as z.ZodType<Record<string, never>>,
 
+  id: z.literal(ID),
   identify: () => ID,
 
   async read(_id, ctx) {

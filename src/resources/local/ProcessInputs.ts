@@ -35,15 +35,16 @@ export interface ProcessInputs {
   triggers: string[];
 }
 
-const plainName = z.string().regex(/^[a-z0-9][a-z0-9-]*$/, "is not a plain name");
+/** Also of a process: its identity. */
+export const processName = z.string().regex(/^[a-z0-9][a-z0-9-]*$/, "is not a plain name");
 const port = z.number().int().min(1).max(65_535);
 
 const readiness: z.ZodType<ReadyProbe> = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("http"),
     url: z.url({ protocol: /^https?$/ }),
-    authority: plainName.optional(),
-    client: plainName.optional(),
+    authority: processName.optional(),
+    client: processName.optional(),
     status: z.array(z.number().int()).min(1).default([200]),
   }),
   z.strictObject({ kind: z.literal("redis"), port }),
@@ -52,14 +53,14 @@ const readiness: z.ZodType<ReadyProbe> = z.discriminatedUnion("kind", [
 ]);
 
 export const processInputs: z.ZodType<ProcessInputs> = z.strictObject({
-  name: plainName,
-  tool: plainName,
+  name: processName,
+  tool: processName,
   args: z.array(z.string()),
   environment: z.record(z.string(), z.string()).default({}),
   secretEnvironment: z.record(z.string(), relativePath).default({}),
-  links: z.record(plainName, plainName).default({}),
+  links: z.record(processName, processName).default({}),
   files: z.record(relativePath, relativePath).default({}),
-  argv0: plainName.optional(),
+  argv0: processName.optional(),
   ready: readiness,
   readySeconds: z.number().positive().default(60),
   triggers: z.array(z.string()).default([]),

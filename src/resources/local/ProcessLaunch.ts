@@ -41,7 +41,7 @@ export async function prepareLaunch(inputs: ProcessInputs, tools: ResolvedTools,
   const { directory } = ctx;
   const layout = new StackLayout(directory);
   const { name } = inputs;
-  const temporary = join(directory, "tmp", name);
+  const temporary = layout.temporary(name);
   for (const folder of [layout.home, layout.data(name), temporary])
     await mkdir(folder, { recursive: true, mode: 0o700 });
   const bin = layout.run(join("bin", name));

@@ -4,6 +4,7 @@ import { type DetachedProcess, findDetached } from "../../machine/DetachedProces
 import { findUnrecorded } from "../../machine/findUnrecorded.ts";
 import { isPortFree } from "../../machine/freePorts.ts";
 import { readIfThere } from "../../machine/readIfThere.ts";
+import { removeTree } from "../../machine/removeTree.ts";
 import { StackLayout } from "../../machine/StackLayout.ts";
 import { removePidFile, startDetached } from "../../machine/startDetached.ts";
 import { stopProcess } from "../../machine/stopProcess.ts";
@@ -11,7 +12,7 @@ import { writeFileAtomic } from "../../machine/writeFileAtomic.ts";
 import type { Context, Resource } from "../Resource.ts";
 import { awaitReady } from "./awaitReady.ts";
 import { isReady, readinessPort } from "./isReady.ts";
-import { type ProcessInputs, processDigest, processInputs } from "./ProcessInputs.ts";
+import { type ProcessInputs, processDigest, processInputs, processName } from "./ProcessInputs.ts";
 import { launchDigest, prepareLaunch, resolveTools } from "./ProcessLaunch.ts";
 import { ProcessLog } from "./ProcessLog.ts";
 import { portTaken, processFailure } from "./processFailure.ts";
@@ -39,12 +40,15 @@ const MOMENT_SECONDS = 5;
  *
  * What it is meant to run as is written to `run/<name>.json` before it starts; `run/<name>.pid` says which process it is and
  * what that was started as. The dead are started, those started otherwise are restarted, and whoever runs is waited for.
+ *
+ * With it goes what it kept in `tmp/<name>`. Its log stays, for whoever asks why; so does `data/<name>`, which is a resource of its own.
  */
 export const processResource: Resource<ProcessInputs, ProcessLive> = {
   type: "dayzero:local:Process",
 
   inputs: processInputs,
 
+  id: processName,
   identify: (inputs) => inputs.name,
 
   async read(name, ctx) {
@@ -126,6 +130,7 @@ export const processResource: Resource<ProcessInputs, ProcessLive> = {
     await stopUnrecorded(name, ctx);
     await removePidFile(layout.pidFile(name));
     for (const links of ["bin", "files"]) await rm(layout.run(join(links, name)), { recursive: true, force: true });
+    await removeTree(layout.temporary(name));
     await rm(layout.processSpec(name), { force: true });
   },
 

@@ -61,6 +61,7 @@ export const secretFileResource: Resource<SecretFileInputs, SecretFileLive> = {
     loss: z.enum(["redraw", "fatal"]).default("redraw"),
   }),
 
+  id: relativePath,
   identify: (inputs) => inputs.path,
 
   /** Throws SECRET_FILE_LOST for a file whose loss is fatal and that is gone, or would have to be drawn again. */
@@ -111,8 +112,10 @@ export const secretFileResource: Resource<SecretFileInputs, SecretFileLive> = {
   owned: (_stack, ctx) => marks.list(new StackLayout(ctx.directory)),
 
   async remove(path, ctx) {
+    const layout = new StackLayout(ctx.directory);
+    if ((await marks.read(layout, path)) === undefined) return;
     await rm(join(ctx.directory, path), { force: true });
-    await marks.remove(new StackLayout(ctx.directory), path);
+    await marks.remove(layout, path);
   },
 
   ledger: (path, live) => [

@@ -5,6 +5,11 @@ import { z } from "zod";
 export const relativePath = z
   .string()
   .min(1)
-  .refine((path) => !isAbsolute(path) && normalize(path) === path && !path.startsWith("..") && !path.endsWith("/"), {
+  .refine((path) => isPlain(path), {
     error: "is not a plain path below the state folder",
   });
+
+function isPlain(path: string): boolean {
+  const inside = !isAbsolute(path) && normalize(path) === path && path !== "." && !path.startsWith("..");
+  return inside && !path.endsWith("/") && !/\p{Cc}/u.test(path);
+}

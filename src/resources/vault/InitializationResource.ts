@@ -6,6 +6,7 @@ import { DayzeroError } from "../../config/DayzeroError.ts";
 import { Secret } from "../../credentials/Secret.ts";
 import { checkRecipients, seal } from "../../credentials/sealing.ts";
 import { StackLayout } from "../../machine/StackLayout.ts";
+import { serverIdentity } from "../identity.ts";
 import type { Change, Context, Resource } from "../Resource.ts";
 import { ageIdentities, localRecipient } from "./ageIdentities.ts";
 import { removeInitialRootToken, writeInitialRootToken } from "./initialRootToken.ts";
@@ -76,6 +77,7 @@ export const initializationResource: Resource<InitializationInputs, Initializati
   type: "dayzero:vault:Initialization",
   inputs,
 
+  id: serverIdentity,
   identify: ({ address, authority }) => `${address} ${authority}`,
 
   async read(id, ctx) {

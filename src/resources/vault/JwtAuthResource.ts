@@ -9,7 +9,7 @@ import { type Settings, settingsChanges } from "./settingsChanges.ts";
 
 const inputs = z.strictObject({
   /** Its path; see `jwtMountName`. */
-  mount: z.string().regex(/^dayzero\/[a-z0-9-]+\/[a-z0-9-]+$/, "expected dayzero/<stack>/<generation>"),
+  mount: z.string().regex(/^dayzero\/[a-z0-9-]+\/[a-z0-9-]+$/, "is not dayzero/<stack>/<generation>"),
   /** UID of the cluster's kube-system namespace. */
   generation: z.uuid(),
   /** Public keys (PEM) of the cluster's service-account issuer: Vault needs no network path to the cluster. */
@@ -48,6 +48,7 @@ export const jwtAuthResource: Resource<JwtAuthInputs, JwtAuthLive> = {
   type: "dayzero:vault:JwtAuth",
   inputs,
 
+  id: inputs.shape.mount,
   identify: ({ mount }) => mount,
 
   async read(mount, ctx) {

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { DayzeroError } from "../../config/DayzeroError.ts";
+import { segmentPath } from "../identity.ts";
 import type { Resource } from "../Resource.ts";
 import { ownMounts } from "./JwtAuthResource.ts";
 import { type Settings, settingsChanges } from "./settingsChanges.ts";
@@ -38,6 +39,7 @@ export const jwtRoleResource: Resource<JwtRoleInputs, JwtRoleLive> = {
   type: "dayzero:vault:JwtRole",
   inputs,
 
+  id: segmentPath,
   identify: ({ mount, name }) => `${mount}/${name}`,
 
   async read(id, ctx) {

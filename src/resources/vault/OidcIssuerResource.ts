@@ -24,6 +24,7 @@ export const oidcIssuerResource: Resource<OidcIssuerInputs, OidcIssuerLive> = {
   type: "dayzero:vault:OidcIssuer",
   inputs,
 
+  id: z.literal("issuer"),
   identify: () => "issuer",
 
   async read(_id, ctx) {

@@ -5,10 +5,12 @@ import { nameInVault } from "../../manifests/vault/trustNames.ts";
 import type { Change, Context, Resource } from "../Resource.ts";
 import { policyText } from "./policyText.ts";
 
+/** As Vault knows it; see `nameInVault`. */
+const name = z.string().regex(/^dayzero\.[a-z0-9-]+\.[a-z0-9-]+$/, "is not dayzero.<stack>.<name>");
+
 const inputs = z
   .strictObject({
-    /** As Vault knows it; see `nameInVault`. */
-    name: z.string().regex(/^dayzero\.[a-z0-9-]+\.[a-z0-9-]+$/, "expected dayzero.<stack>.<name>"),
+    name,
     /** File of bootstrap/vault, and the names that are filled in. */
     template: z.enum(["operator", "git-reader"]),
     values: z.record(z.string(), z.string().regex(/^[a-z0-9-]+$/, "expected a name")),
@@ -31,6 +33,7 @@ export const policyResource: Resource<PolicyInputs, PolicyLive> = {
   type: "dayzero:vault:Policy",
   inputs,
 
+  id: name,
   identify: ({ name }) => name,
 
   /** One without the mark is taken as it is when it says the same: an owner of Vault who lets nobody write policies wrote it. */

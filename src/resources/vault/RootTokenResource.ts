@@ -31,6 +31,7 @@ export const rootTokenResource: Resource<RootTokenInputs, RootTokenLive> = {
   type: "dayzero:vault:RootToken",
   inputs,
 
+  id: z.literal("initial"),
   identify: () => "initial",
 
   async read(_id, ctx) {

@@ -7,6 +7,7 @@ import { Secret } from "../../credentials/Secret.ts";
 import { canonicalAddress } from "../../machine/canonicalAddress.ts";
 import { createAuthority, issueCertificate, type KeyPair } from "../../machine/issueCertificate.ts";
 import { STACK_LABEL } from "../../manifests/marks.ts";
+import { segments } from "../identity.ts";
 import type { Change, Resource } from "../Resource.ts";
 
 const inputs = z.strictObject({
@@ -54,6 +55,7 @@ const SECRET = { apiVersion: "v1", kind: "Secret" } as const;
 export const serverCertificateResource: Resource<ServerCertificateInputs, ServerCertificateLive> = {
   type: "dayzero:vault:ServerCertificate",
   inputs: inputs as unknown as z.ZodType<ServerCertificateInputs>,
+  id: segments(2),
   identify: ({ namespace, secret }) => `${namespace}/${secret}`,
 
   async read(id, ctx) {

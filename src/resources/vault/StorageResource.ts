@@ -36,6 +36,7 @@ export const storageResource: Resource<StorageInputs, StorageLive> = {
   type: "dayzero:vault:Storage",
   inputs,
 
+  id: z.literal(PROCESS),
   identify: () => PROCESS,
 
   async read(_id, ctx) {

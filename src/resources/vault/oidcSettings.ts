@@ -1,6 +1,7 @@
 import type { ZodType } from "zod";
 import { DayzeroError } from "../../config/DayzeroError.ts";
 import { nameInVault, stackPath } from "../../manifests/vault/trustNames.ts";
+import { segments } from "../identity.ts";
 import type { Resource } from "../Resource.ts";
 import { type Settings, settingsChanges } from "./settingsChanges.ts";
 import { writeSettings } from "./writeSettings.ts";
@@ -19,7 +20,7 @@ interface Kind<Inputs> {
 }
 
 type OidcResource<Inputs> = Required<
-  Pick<Resource<Inputs, OidcLive>, "inputs" | "identify" | "read" | "plan" | "apply" | "owned" | "remove">
+  Pick<Resource<Inputs, OidcLive>, "inputs" | "id" | "identify" | "read" | "plan" | "apply" | "owned" | "remove">
 >;
 
 /**
@@ -30,9 +31,12 @@ export function oidcSettings<Inputs extends { name: string }>(of: Kind<Inputs>):
   const { kind, inputs, settingsOf, audiencesOf } = of;
   const folder = `identity/oidc/${kind}`;
   const isOwn = (settings: Settings | undefined, stack: string): boolean =>
-    [settings === undefined ? [] : audiencesOf(settings)].flat().some((one) => String(one).startsWith(stackPath(stack)));
+    [settings === undefined ? [] : audiencesOf(settings)]
+      .flat()
+      .some((one) => String(one).startsWith(stackPath(stack)));
   return {
     inputs,
+    id: segments(1),
     identify: ({ name }) => name,
 
     async read(name, { vault, stack }) {

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promis
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from "vitest";
 import { stringify } from "yaml";
@@ -14,7 +14,9 @@ import { up } from "../../../src/cli/commands/up.ts";
 import type { Run } from "../../../src/cli/Run.ts";
 import type { KubernetesClient } from "../../../src/clients/KubernetesClient.ts";
 import { Secret } from "../../../src/credentials/Secret.ts";
+import { stackLeaseReference } from "../../../src/hosts/StackLease.ts";
 import { createAuthority, issueCertificate } from "../../../src/machine/issueCertificate.ts";
+import { inventoryReference } from "../../../src/resources/kubernetes/KubernetesInventory.ts";
 import { type ApiServer, startApiServer } from "../../support/apiserver.ts";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
@@ -28,6 +30,8 @@ let vault: Server;
 let ca: string;
 let project: string;
 let told: string[];
+/** Vault answers its login, and nothing else. */
+let silent = false;
 
 beforeAll(async () => {
   cluster = await startApiServer(inject("tools"));
@@ -41,6 +45,10 @@ beforeAll(async () => {
   vault = createServer({ cert: certificate, key: key.reveal() }, (request, response) => {
     const known = request.headers["x-vault-token"] === TYPED;
     const found = request.url === "/v1/auth/token/lookup-self";
+    if (silent && !found) {
+      request.socket.destroy();
+      return;
+    }
     response.writeHead(known ? (found ? 200 : 404) : 403);
     response.end(JSON.stringify(known && found ? { data: {} } : { errors: [] }));
   });
@@ -182,6 +190,55 @@ describe("a stack on a cluster that is there", { timeout: 120_000 }, () => {
     expect(await client.get(TOLD)).toBeDefined();
     await writeStack({});
     await down(run(), "prod", {});
+  });
+
+  test("down ends where objects were deleted by hand, and leaves neither inventory nor Lease", async () => {
+    await up(run(), "prod", {});
+    await client.delete(TOLD);
+    await down(run(), "prod", {});
+    expect(await client.get(inventoryReference("prod"))).toBeUndefined();
+    expect(await client.get(stackLeaseReference("prod"))).toBeUndefined();
+  });
+
+  test("down does not take a Vault that fell silent for an empty one", async () => {
+    await up(run(), "prod", {});
+    silent = true;
+    try {
+      await expect(down(run(), "prod", {})).rejects.toMatchObject({ code: "VAULT_UNREACHABLE" });
+    } finally {
+      silent = false;
+    }
+    expect(await client.get(TOLD)).toBeDefined();
+    await down(run(), "prod", {});
+    expect(await client.get(TOLD)).toBeUndefined();
+  });
+
+  test("down of a Vault in the cluster asks it nothing, and keeps its volumes with the shares that open them", async () => {
+    const address = "https://127.0.0.1:1";
+    await writeStack({
+      "dayzero:vault": { address, install: { namespace: "bao", replicas: 1, seal: { type: "shamir" } } },
+    });
+    await up(run(), "prod", {});
+    const shares = join(project, ".dayzero", "prod", "vault", "shares.age.json");
+    await mkdir(dirname(shares), { recursive: true });
+    await writeFile(shares, "{}");
+    const claim = { apiVersion: "v1", kind: "PersistentVolumeClaim" };
+    const volume = { name: "data-openbao-0", namespace: "bao" };
+    const size = { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "1Gi" } } };
+    await client.create({ apiVersion: "v1", kind: "Namespace", metadata: { name: "bao" } });
+    await client.create({ ...claim, metadata: volume, spec: size });
+
+    const { json } = await down(run(), "prod", {});
+
+    expect(json).toMatchObject({
+      kept: expect.arrayContaining([expect.stringContaining("persistentvolumeclaim bao/data-openbao-0"), shares]),
+    });
+    expect(await client.get(TOLD)).toBeUndefined();
+    await client.mergePatch({ ...claim, ...volume }, { metadata: { finalizers: null } });
+    await client.delete({ ...claim, ...volume });
+    await up(run(), "prod", {});
+    await down(run(), "prod", {});
+    expect(await readdir(join(project, ".dayzero"))).toEqual([]);
   });
 
   test("plan says who refused, in place of planning everything anew", async () => {

@@ -35,7 +35,7 @@ export const APPLICATION = {
 };
 /** How the API server names who renews and refreshes. */
 export const GIT_READER = "system:serviceaccount:dayzero-system:git-reader";
-const ROLE = `identity/oidc/role/${oidcRoleName("fleet")}`;
+const ROLE = `identity/oidc/role/${oidcRoleName("test", "fleet")}`;
 const ENTRY = fileURLToPath(new URL("../../../src/cli/dayzero.js", import.meta.url));
 const PROGRAM = fileURLToPath(new URL("../../support/programs/gitAccess.ts", import.meta.url));
 const PROCESSES = [
@@ -62,7 +62,7 @@ export class Platform {
   /** PEM of the authority that the API server's certificate is from. */
   readonly clusterCa: string;
   readonly credential: RepositoryCredentialInputs;
-  readonly #close: () => void;
+  readonly #close: () => Promise<void>;
   /** Length of the renewer's log when it was last started. */
   #logged = 0;
 
@@ -71,7 +71,7 @@ export class Platform {
     kubernetes: KubernetesClient;
     clusterCa: string;
     credential: RepositoryCredentialInputs;
-    close: () => void;
+    close: () => Promise<void>;
   }) {
     this.context = options.context;
     this.layout = new StackLayout(options.context.directory);
@@ -123,28 +123,28 @@ export class Platform {
         namespace: SECRET.namespace,
         generation,
         vaultAddress: await serverUrl(layout, "vault"),
-        mount: jwtMountName(generation),
-        oidcRole: oidcRoleName("fleet"),
+        mount: jwtMountName("test", generation),
+        oidcRole: oidcRoleName("test", "fleet"),
         vaultCa: ca,
         gitCa: ca,
       });
       return new Platform({ context, kubernetes, clusterCa, credential, close });
     } catch (error) {
-      close();
+      await close();
       await tearDown(context);
       throw error;
     }
   }
 
   async dispose(): Promise<void> {
-    this.#close();
+    await this.#close();
     await tearDown(this.context);
   }
 
   /** What `dayzero up` does about the credential. */
   async renew({ context = this.context, desired = this.credential } = {}) {
     const { read, plan, apply, identify } = repositoryCredentialResource;
-    const found = await read(identify(desired), context);
+    const found = await read(identify(desired), context, desired);
     const changes = plan(found, desired);
     if (found !== undefined && changes.length === 0) return { changes, live: found };
     return { changes, live: await apply(changes, desired, context) };

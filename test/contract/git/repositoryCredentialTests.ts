@@ -123,6 +123,37 @@ export function repositoryCredentialTests(running: () => Platform): void {
     await label("test");
   });
 
+  test("of a stack that took over, it is made again when it is lost, and what was taken over is not forgotten", async () => {
+    const platform = running();
+    const { kubernetes, credential } = platform;
+    const desired = { ...credential, adopt: "repo-of-old" };
+    const map = { apiVersion: "v1", kind: "ConfigMap", namespace: "argocd", name: "argocd-tls-certs-cm" };
+    const other = { ...SECRET, name: "theirs" };
+    await kubernetes.delete(SECRET);
+    const metadata = { ...other, labels: { "argocd.argoproj.io/secret-type": "repository" } };
+    await kubernetes.create({
+      ...other,
+      metadata,
+      stringData: { url: credential.url },
+    } as unknown as KubernetesManifest);
+    await expect(platform.renew({ desired })).rejects.toMatchObject({
+      code: "SECRET_MISSING",
+      hint: expect.stringContaining("Secret theirs"),
+    });
+    await kubernetes.delete(other);
+    await expect(platform.renew({ desired })).rejects.toMatchObject({ code: "ARGOCD_CA_MISSING" });
+    const data = { "127.0.0.1": credential.gitCa };
+    await kubernetes.create({ ...map, metadata: map, data } as unknown as KubernetesManifest);
+
+    expect((await platform.renew({ desired })).changes).toEqual([{ action: "create", path: "" }]);
+    expect((await platform.renew({ desired })).changes).toEqual([]);
+    await expect(platform.renew()).rejects.toMatchObject({ code: "ADOPTION_FORGOTTEN" });
+
+    await kubernetes.delete(SECRET);
+    await kubernetes.delete(map);
+    await platform.renew();
+  });
+
   test("swaps nothing in that the Git server refuses", async () => {
     expect(await refused).toMatchObject({ code: "CREDENTIAL_REFUSED" });
     expect(await running().kubernetes.get({ ...SECRET, name: "repo-elsewhere" })).toBeUndefined();

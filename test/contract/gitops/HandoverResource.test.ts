@@ -5,6 +5,7 @@ import { swapRepositorySecret } from "../../../src/issuers/swapRepositorySecret.
 import { handoverResource } from "../../../src/resources/gitops/HandoverResource.ts";
 import type { Context } from "../../../src/resources/Resource.ts";
 import { type ApiServer, startApiServer } from "../../support/apiserver.ts";
+import { waitFor } from "../../support/waitFor.ts";
 
 const URL = "https://git.example.org/team/fleet.git";
 const OLD = { apiVersion: "v1", kind: "Secret", namespace: "argocd", name: "repo-of-old" };
@@ -56,13 +57,13 @@ async function old(change: { labels?: object; metadata?: object; data?: object }
 }
 
 /** The stack's own credential, with so many seconds to live. */
-async function successor(seconds = 600, stack = "test"): Promise<void> {
+async function successor({ seconds = 600, stack = "test", writer = "agent/of-a-test" } = {}): Promise<void> {
   const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
   const now = Math.floor(Date.now() / 1000);
-  const password = [{ alg: "none" }, { iat: now - 600, exp: now + seconds }, {}].map(part).join(".");
+  const password = [{ alg: "none" }, { iat: now - 300, exp: now + seconds }, {}].map(part).join(".");
   await swapRepositorySecret(
     client,
-    { namespace: "argocd", repository: "fleet", url: URL, labels: { "dayzero.dev/stack": stack } },
+    { namespace: "argocd", repository: "fleet", url: URL, labels: { "dayzero.dev/stack": stack }, writer },
     {
       username: "oidc",
       password: new Secret(password),
@@ -90,6 +91,17 @@ test("handoverResource removes the old Secret once the new one serves, says what
   await handoverResource.apply([], DESIRED, ctx);
 });
 
+test("handoverResource waits for the agent's own renewal", async () => {
+  await old();
+  await successor({ writer: "" });
+  const applied = handoverResource.apply([], DESIRED, ctx);
+  await waitFor("the wait", async () => narrated.some((said) => /waiting for the agent/.test(said)));
+  expect(await client.get(OLD)).toBeDefined();
+  await successor();
+  await applied;
+  expect(await client.get(OLD)).toBeUndefined();
+});
+
 test("handoverResource takes URLs for the same that Argo CD does", async () => {
   await old({ data: { url: "https://GIT.example.org/team/fleet/" } });
   expect(await plan()).toHaveLength(1);
@@ -97,12 +109,19 @@ test("handoverResource takes URLs for the same that Argo CD does", async () => {
 
 test.each([
   ["without a successor", async () => undefined],
-  ["with one that has expired", () => successor(-1)],
-  ["with one of another stack", () => successor(600, "other")],
+  ["with one that has expired", () => successor({ seconds: -1 })],
+  ["with one of another stack", () => successor({ stack: "other" })],
+  ["with one that no agent has renewed", () => successor({ writer: "" })],
+  ["with one that an agent should have renewed by now", () => successor({ seconds: 100 })],
 ])("handoverResource leaves the old Secret %s", async (_, make) => {
   await old();
   await make();
-  await expect(handoverResource.apply([], DESIRED, ctx)).rejects.toMatchObject({ code: "HANDOVER_TOO_EARLY" });
+  let passed = 0;
+  const now = () => new Date(Date.now() + 40_000 * passed++);
+  await expect(handoverResource.apply([], DESIRED, { ...ctx, now })).rejects.toMatchObject({
+    code: "HANDOVER_TOO_EARLY",
+    hint: expect.stringContaining("dayzero-agent-fleet"),
+  });
   expect(await client.get(OLD)).toBeDefined();
 });
 

@@ -295,7 +295,8 @@ test("converge() holds the Lease of a shared stack before the first step, though
   const elsewhere: AnyHandler = {
     type: "dayzero:kubernetes:Object",
     inputs: objectResource.inputs,
-    identify: () => "elsewhere",
+    id: objectResource.id,
+    identify: () => "core/ConfigMap/default/elsewhere",
     read: async () => undefined,
     plan: () => [{ action: "create", path: "" }],
     apply: async () => {

@@ -126,6 +126,22 @@ test("dayzero agent renews, by the tokens that lie in its files at the time, ope
   }
 });
 
+test("dayzero agent renews at its start, whatever the age of the credential, but leaves a Secret for another URL alone", async () => {
+  await platform.renew();
+  const { epoch, writer } = await platform.inPlace();
+  await configure({ url: "https://git.example.org/elsewhere.git" });
+  start();
+  await waitFor("the refusal", () => /REPOSITORY_URL_CHANGED/.test(agent?.log ?? ""), 30);
+  expect(await run("--check", "ready")).toMatchObject({ code: 1 });
+  await stop("SIGKILL");
+  expect(await platform.inPlace()).toMatchObject({ epoch, writer });
+  await configure({});
+  start();
+  await waitFor("the renewal", async () => (await platform.inPlace()).epoch === epoch + 1, 30);
+  expect((await platform.inPlace()).writer).toMatch(/^agent\/[0-9a-f-]{36}$/);
+  expect((await platform.renew()).changes).toEqual([]);
+});
+
 test("dayzero agent --check tells a probe whether it is alive, and whether the credential is good", async () => {
   expect(await run("--check", "alive")).toMatchObject({ code: 1, stderr: expect.stringContaining("no heartbeat") });
   start();
@@ -160,8 +176,8 @@ test.each<[string, () => Promise<unknown>, RegExp]>([
   ["no token", () => rm(join(folder, "identity", "vault-token")), /cannot read a service-account token/],
   [
     "a mount of another generation",
-    () => configure({ mount: "jwt-00000000" }),
-    /vault answered 4\d\d to POST auth\/jwt-00000000\/login/,
+    () => configure({ mount: "dayzero/test/00000000" }),
+    /vault answered 4\d\d to POST auth\/dayzero\/test\/00000000\/login/,
   ],
   ["a Secret of another repository", () => configure({ repository: "other" }), /repo-other.*403/],
   [

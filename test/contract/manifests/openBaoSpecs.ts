@@ -1,4 +1,4 @@
-import type { OpenBaoSpec, Seal } from "../../../src/manifests/vault/cluster/OpenBaoSpec.ts";
+import type { OpenBaoSpec, Seal } from "../../../src/manifests/openbao/OpenBaoSpec.ts";
 
 const plugin = (name: string) => ({
   image: `ghcr.io/openbao/openbao-plugin-kms-${name}`,

@@ -2,9 +2,9 @@ import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import type { KubernetesClient } from "../../../src/clients/KubernetesClient.ts";
 import { agentObjects } from "../../../src/manifests/agent/agentObjects.ts";
 import type { Manifest } from "../../../src/manifests/argocd/Manifest.ts";
+import { openBaoNamespace, openBaoObjects } from "../../../src/manifests/openbao/openBaoObjects.ts";
+import { openBaoStatefulSet } from "../../../src/manifests/openbao/openBaoStatefulSet.ts";
 import { RESTRICTED_NAMESPACE_LABELS } from "../../../src/manifests/restrictedPod.ts";
-import { openBaoNamespace, openBaoObjects } from "../../../src/manifests/vault/cluster/openBaoObjects.ts";
-import { openBaoStatefulSet } from "../../../src/manifests/vault/cluster/openBaoStatefulSet.ts";
 import { type ApiServer, startApiServer } from "../../support/apiserver.ts";
 import { waitFor } from "../../support/waitFor.ts";
 import { openBaoSpec, SEALS } from "./openBaoSpecs.ts";
@@ -12,10 +12,10 @@ import { openBaoSpec, SEALS } from "./openBaoSpecs.ts";
 const configuration = {
   server: "https://kubernetes.default.svc",
   vaultAddress: "https://openbao.openbao.svc:8200",
-  mount: "jwt-1234abcd",
+  mount: "dayzero/one/1234abcd",
   repository: "fleet",
   url: "https://git.example.com/team/fleet.git",
-  oidcRole: "git-reader-fleet",
+  oidcRole: "dayzero.one.fleet",
   namespace: "argocd",
 };
 const image = `registry.example.com/dayzero@sha256:${"c".repeat(64)}`;

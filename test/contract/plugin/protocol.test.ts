@@ -1,11 +1,18 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { spawn } from "node:child_process";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import grpc from "@grpc/grpc-js";
+import providerService from "@pulumi/pulumi/proto/provider_grpc_pb.js";
+import messages from "@pulumi/pulumi/proto/provider_pb.js";
+import empty from "google-protobuf/google/protobuf/empty_pb.js";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { FileLock } from "../../../src/machine/FileLock.ts";
 import { StackLayout } from "../../../src/machine/StackLayout.ts";
-import { ProviderClient, SIGNATURE, secret, UNKNOWN } from "../../support/ProviderClient.ts";
+import { ProviderClient, SHIM, SIGNATURE, secret, UNKNOWN } from "../../support/ProviderClient.ts";
+import { waitFor } from "../../support/waitFor.ts";
 
 const FILE = "dayzero:local:File";
 const CANARY = "canary-8d1f0c52-not-for-anybody";
@@ -65,12 +72,27 @@ describe("the plugin process", () => {
     await lock?.release();
   });
 
-  it("refuses to write with STACK_BUSY while another run holds the stack, and reads on", async () => {
+  it("waits for another run that holds the stack, and says so", async () => {
+    const client = await plugin();
+    const lock = await FileLock.acquire({ path: layout.lock });
+    const made = client.create(FILE, "late", { path: "etc/late.conf", content: "a" });
+    await waitFor("the plugin to say so", () =>
+      client.logs.some(({ message }) => message.includes(`waiting for process ${process.pid}`)),
+    );
+    await lock.release();
+    expect((await made).id).toBe("etc/late.conf");
+  });
+
+  it("refuses to write when another run holds the stack for too long, once with STACK_BUSY, and reads on", async () => {
     const client = await plugin();
     const lock = await FileLock.acquire({ path: layout.lock });
     try {
-      const inputs = { path: "etc/busy.conf", content: "a" };
-      await expect(client.create(FILE, "busy", inputs)).rejects.toThrow("STACK_BUSY");
+      const made = ["a", "b", "c"].map((name) =>
+        client.create(FILE, name, { path: `etc/busy-${name}.conf`, content: "a" }, false, 1),
+      );
+      const refused = (await Promise.allSettled(made)).map((each) => String(Reflect.get(each, "reason")));
+      expect(refused.filter((reason) => reason.includes("STACK_BUSY"))).toHaveLength(1);
+      expect(refused.filter((reason) => reason.includes("STACK_NOT_HELD"))).toHaveLength(2);
       expect((await client.read(FILE, "busy", { id: "etc/busy.conf" })).id).toBe("");
     } finally {
       await lock.release();
@@ -83,7 +105,6 @@ describe("the plugin process", () => {
     try {
       const create = client.create(FILE, "cancelled", { path: "etc/cancelled.conf", content: "a" });
       const failed = expect(create).rejects.toThrow("CANCELLED");
-      const { default: empty } = await import("google-protobuf/google/protobuf/empty_pb.js");
       await client.call("cancel", new empty.Empty());
       await failed;
     } finally {
@@ -100,6 +121,97 @@ describe("the plugin process", () => {
     await client.create(FILE, "first", inputs);
     expect(JSON.parse(await readFile(join(layout.directory, "stack.json"), "utf8"))).toEqual({ program: "local" });
   });
+});
+
+describe("a stack whose folder is gone", () => {
+  const inCluster = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "one", namespace: "default" } };
+  const lived: [type: string, id: string, inputs: object][] = [
+    ["dayzero:kubernetes:Object", "v1/ConfigMap/default/one", inCluster],
+    ["dayzero:cluster:Generation", "generation", {}],
+    ["dayzero:vault:Policy", "dayzero.test.fleet", { name: "fleet", rules: [] }],
+  ];
+
+  it("has nothing left of what lived in its servers", async () => {
+    await rm(layout.directory, { recursive: true, force: true });
+    const client = await plugin();
+    for (const [type, id] of lived) expect((await client.read(type, "one", { id })).id).toBe("");
+  });
+
+  it("is not taken for gone while a server's data is there and the server does not answer", async () => {
+    for (const name of ["etcd", "vault"]) await mkdir(layout.data(name), { recursive: true, mode: 0o700 });
+    const client = await plugin();
+    for (const [type, id] of lived) {
+      await expect(client.read(type, "one", { id })).rejects.toThrow(/CLUSTER_INCOMPLETE|PORT_UNKNOWN/);
+    }
+    await rm(layout.directory, { recursive: true, force: true });
+  });
+});
+
+describe("a plugin without an engine", () => {
+  it("is refused at once where there is no address", async () => {
+    for (const address of ["not-an-address", "http://127.0.0.1:1"]) {
+      const { code, stdout, stderr } = await alone(address);
+      expect({ code, stdout, lines: stderr.split("\n").length }).toEqual({ code: 2, stdout: "", lines: 2 });
+      expect(stderr).toContain(address);
+    }
+  });
+
+  it("ends by itself when it never reaches one", async () => {
+    expect(await alone("127.0.0.1:1")).toMatchObject({ code: 0, stderr: "" });
+  }, 30_000);
+});
+
+describe("what no engine asks", () => {
+  it.each(["", "x", "urn:pulumi:test::dayzero", "urn:pulumi:..::dayzero::dayzero:local:File::a"])(
+    "is refused: URN %j",
+    async (urn) => {
+      const client = await plugin();
+      const request = new messages.ReadRequest().setUrn(urn).setId("etc/a.conf");
+      await expect(client.call("read", request)).rejects.toThrow("URN_INVALID");
+    },
+  );
+
+  it("is refused: another stack or project than before, and a type that there is not", async () => {
+    const client = await plugin();
+    const ask = (urn: string) => client.call("read", new messages.ReadRequest().setUrn(urn).setId("etc/none.conf"));
+    await ask(`urn:pulumi:test::fleet::a:b:C$${FILE}::a::b`);
+    await expect(ask(`urn:pulumi:other::fleet::${FILE}::a`)).rejects.toThrow("STACK_CHANGED");
+    await expect(ask(`urn:pulumi:test::other::${FILE}::a`)).rejects.toThrow("STACK_CHANGED");
+    await expect(ask("urn:pulumi:test::fleet::constructor:a:b::a")).rejects.toThrow("HANDLER_MISSING");
+  });
+
+  it("is refused: properties nested without end, and more than any resource has", async () => {
+    const client = await plugin();
+    const nested = (levels: number) => JSON.parse(`${'{"a":'.repeat(levels)}1${"}".repeat(levels)}`) as object;
+    const inputs = (content: unknown) => ({ path: "etc/a.conf", content });
+    await expect(client.check(FILE, "a", inputs(nested(101)))).rejects.toThrow("PROPERTIES_TOO_DEEP");
+    expect((await client.check(FILE, "a", inputs(nested(98)))).failures).toHaveProperty("content");
+    await expect(client.check(FILE, "a", inputs("x".repeat(80_000_000)))).rejects.toThrow(/larger than max/);
+    expect((await client.check(FILE, "a", inputs("x".repeat(15_000_000)))).failures).toEqual({});
+  });
+
+  it("removes no file by the name of one that leads out of the stack's folder", async () => {
+    const client = await plugin();
+    for (const type of [FILE, "dayzero:local:SecretFile", "dayzero:local:DataFolder", "dayzero:local:Authority"]) {
+      await expect(client.delete(type, "a", "../../Pulumi.yaml")).rejects.toThrow("IDENTITY_INVALID");
+      await expect(client.read(type, "a", { id: "../../Pulumi.yaml" })).rejects.toThrow("IDENTITY_INVALID");
+    }
+    expect(await readFile(join(project, "Pulumi.yaml"), "utf8")).toContain("fleet");
+  });
+
+  // Only root can become another user, and only Linux tells whose a connection is.
+  it.runIf(process.getuid?.() === 0 && process.platform === "linux")(
+    "is refused: the same from another user of the machine",
+    async () => {
+      const client = await plugin();
+      const port = Number(client.stdout.trim());
+      expect(await pluginInfoThrough({ uid: 0, port })).toBeUndefined();
+      expect(await pluginInfoThrough({ uid: 65_534, port })).toMatchObject({
+        code: grpc.status.PERMISSION_DENIED,
+        details: expect.stringContaining("PEER_REFUSED"),
+      });
+    },
+  );
 });
 
 describe("Check", () => {
@@ -187,7 +299,7 @@ describe("previews", () => {
   it("make nothing, and leave what will be found out unknown", async () => {
     const client = await plugin();
     const news = { path: "etc/preview.conf", content: "a" };
-    expect(await client.create(FILE, "preview", news, true)).toEqual({ id: "", properties: news });
+    expect(await client.create(FILE, "preview", news, true)).toMatchObject({ id: "", properties: news });
     const unknown = { path: "etc/preview.conf", content: UNKNOWN };
     expect(await client.create(FILE, "preview", unknown, true)).toEqual({ id: "", properties: unknown });
     expect((await client.read(FILE, "preview", { id: "etc/preview.conf" })).id).toBe("");
@@ -296,6 +408,43 @@ describe("secret inputs", () => {
     expect(JSON.stringify(client.logs) + client.stdout + client.stderr).not.toContain(CANARY);
   });
 });
+
+/** The plugin started by hand, to its end. */
+async function alone(engine: string): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  const child = spawn(SHIM, [engine], { stdio: ["ignore", "pipe", "pipe"] });
+  const [code, stdout, stderr] = await Promise.all([
+    new Promise<number | null>((resolve) => child.once("exit", resolve)),
+    text(child.stdout),
+    text(child.stderr),
+  ]);
+  return { code, stdout, stderr };
+}
+
+const FORWARDER = `const net = require("node:net");
+const server = net.createServer((from) => {
+  const to = net.connect(Number(process.argv[1]), "127.0.0.1");
+  for (const socket of [from, to]) socket.on("error", () => undefined);
+  from.pipe(to).pipe(from);
+});
+server.listen(0, "127.0.0.1", () => console.log(server.address().port));`;
+
+/** The error of a call that reaches the plugin from a process of a user. */
+async function pluginInfoThrough({ uid, port }: { uid: number; port: number }): Promise<Error | undefined> {
+  const forwarder = spawn(process.execPath, ["-e", FORWARDER, String(port)], {
+    uid,
+    cwd: "/",
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const at = await new Promise<string>((resolve) => forwarder.stdout.once("data", (data) => resolve(String(data))));
+  const client = new providerService.ResourceProviderClient(
+    `127.0.0.1:${at.trim()}`,
+    grpc.credentials.createInsecure(),
+  );
+  const error = await new Promise<Error | null>((resolve) => client.getPluginInfo(new empty.Empty(), resolve));
+  client.close();
+  forwarder.kill();
+  return error ?? undefined;
+}
 
 /** A connection on which a call was begun and is never ended, whatever the other end says: HTTP/2 by hand, as any client reacts. */
 async function halfACall(port: number): Promise<Socket> {

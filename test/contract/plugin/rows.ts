@@ -38,6 +38,7 @@ export interface Row {
 
 const CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n";
 const GENERATION = "0f0e0d0c-0000-4000-8000-000000000000";
+const MOUNT = "dayzero/test/0f0e0d0c";
 const keys = [0, 1].map(() =>
   generateKeyPairSync("ec", { namedCurve: "P-256" }).publicKey.export({ type: "spki", format: "pem" }),
 );
@@ -107,23 +108,29 @@ export const ROWS: Readonly<Record<string, Row>> = {
   },
   "dayzero:vault:Policy": {
     inputs: () => ({
-      name: "dayzero-test-git-reader-plugin",
+      name: "dayzero.test.git-reader",
       template: "git-reader",
-      values: { repository: "plugin" },
+      values: { stack: "test" },
     }),
-    update: { values: { repository: "other" } },
+    adopts: "the operator may not write policies: it was written with the initial root token",
+    plannedOnly: "the operator may not write policies",
   },
   "dayzero:vault:JwtAuth": {
-    inputs: () => ({ generation: GENERATION, issuerKeys: [keys[0]], issuer: "https://kubernetes.default.svc" }),
+    inputs: () => ({
+      mount: MOUNT,
+      generation: GENERATION,
+      issuerKeys: [keys[0]],
+      issuer: "https://kubernetes.default.svc",
+    }),
     update: { issuerKeys: [keys[1]] },
   },
   "dayzero:vault:JwtRole": {
     inputs: () => ({
-      mount: "jwt-0f0e0d0c",
-      name: "plugin",
+      mount: MOUNT,
+      name: "git-reader",
       subject: "system:serviceaccount:default:plugin",
       audience: "vault",
-      policy: "dayzero-test-git-reader-plugin",
+      policy: "dayzero.test.git-reader",
       uses: 1,
     }),
     update: { uses: 2 },
@@ -133,14 +140,15 @@ export const ROWS: Readonly<Record<string, Row>> = {
     beforeCreate: ({ remove }) => remove("dayzero:vault:OidcIssuer", "issuer"),
   },
   "dayzero:vault:OidcKey": {
-    inputs: () => ({ generation: GENERATION, audiences: ["dayzero/test/git/plugin"] }),
+    inputs: () => ({ name: "dayzero.test.0f0e0d0c", audiences: ["dayzero/test/git/plugin"] }),
     update: { audiences: ["dayzero/test/git/plugin", "dayzero/test/git/other"] },
   },
   "dayzero:vault:OidcRole": {
     inputs: () => ({
+      name: "dayzero.test.plugin",
       repository: "plugin",
       generation: GENERATION,
-      key: "generation-0f0e0d0c",
+      key: "dayzero.test.0f0e0d0c",
       audience: "dayzero/test/git/plugin",
     }),
     update: { audience: "dayzero/test/git/other" },

@@ -100,7 +100,9 @@ export const mortalVaultSystem = (tools: Tools): Promise<VaultSystem> => vaultSy
 async function settingsIn(vault: VaultClient): Promise<unknown> {
   const below = async (path: string): Promise<unknown[]> =>
     Promise.all((await vault.list(path)).map(async (name) => [name, await vault.read(`${path}/${name}`)]));
-  const mounts = Object.keys((await vault.read<object>("sys/auth")) ?? {}).filter((path) => path.startsWith("jwt-"));
+  const mounts = Object.keys((await vault.read<object>("sys/auth")) ?? {}).filter((path) =>
+    path.startsWith("dayzero/"),
+  );
   return {
     mounts: await Promise.all(
       mounts.map(async (mount) => [mount, await vault.read(`auth/${mount}config`), await below(`auth/${mount}role`)]),

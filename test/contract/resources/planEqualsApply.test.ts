@@ -103,7 +103,9 @@ async function holds(resource: AnyResource, row: Row, system: System, prior: Pri
   if ("refused" in due) return;
 
   if (due.changes.length > 0) {
+    const foreseen = resource.foresee?.(await resource.read(id, dry, desired), desired, due.changes) ?? {};
     const live = await resource.apply(due.changes, desired, ctx);
+    expect(live, "what was foreseen did not come").toMatchObject(foreseen);
     expect(resource.plan(live, desired), "what was just made differs from what is desired").toEqual([]);
     const found = (await resource.read(id, ctx, desired)) ?? {};
     const outputs = resource.outputs?.bind(resource) ?? ((of: object) => of);

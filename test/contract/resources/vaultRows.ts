@@ -6,6 +6,7 @@ import {
   jwtMountName,
   OPERATOR,
   oidcKeyName,
+  oidcRoleName,
   subjectOf,
   VAULT_AUDIENCE,
 } from "../../../src/manifests/vault/trustNames.ts";
@@ -29,8 +30,15 @@ const keys = Array.from({ length: 3 }, () =>
 const name = fc.stringMatching(/^[a-z][a-z0-9-]{0,10}$/);
 const audience = name.map((repository) => gitAudience("local", repository));
 
-const MOUNT = jwtMountName(GENERATION);
-const TRUST = { generation: GENERATION, issuerKeys: keys.slice(0, 1), issuer: "https://kubernetes.default.svc" };
+const MOUNT = jwtMountName("local", GENERATION);
+const ROLE = oidcRoleName("local", "fleet");
+const KEY = oidcKeyName("local", GENERATION);
+const TRUST = {
+  mount: MOUNT,
+  generation: GENERATION,
+  issuerKeys: keys.slice(0, 1),
+  issuer: "https://kubernetes.default.svc",
+};
 
 const vaultOf = ({ context }: { context: Context }): Promise<VaultClient> => context.vault();
 /** Writes a part of what is there, as somebody else with the rights would. */
@@ -62,17 +70,19 @@ export const vaultRows: readonly Row[] = [
     system: vaultSystem,
     inputs: () =>
       fc.oneof(
-        name.map((stack) => ({ name: "dayzero-local-random", template: "operator", values: { stack } })),
-        name.map((repository) => ({ name: "dayzero-local-random", template: "git-reader", values: { repository } })),
+        name.map((stack) => ({ name: "dayzero.local.random", template: "operator", values: { stack } })),
+        name.map((stack) => ({ name: "dayzero.local.random", template: "git-reader", values: { stack } })),
       ),
     tampers: {
-      "its text is changed": write("sys/policies/acl/dayzero-local-random", {
+      "its text is changed": write("sys/policies/acl/dayzero.local.random", {
         policy: '# dayzero.dev/stack: local\npath "sys/*" {\n  capabilities = ["sudo"]\n}\n',
       }),
-      "its mark is gone": write("sys/policies/acl/dayzero-local-random", {
+      "its mark is gone": write("sys/policies/acl/dayzero.local.random", {
         policy: 'path "a" { capabilities = ["read"] }',
       }),
     },
+    // One without the mark is no longer the stack's to remove.
+    reset: (ctx, system) => remove("sys/policies/acl/dayzero.local.random")(ctx, system),
     random: 8,
   }),
   row<VaultSystem>({
@@ -80,6 +90,7 @@ export const vaultRows: readonly Row[] = [
     system: vaultSystem,
     inputs: () =>
       fc.record({
+        mount: fc.constant(MOUNT),
         generation,
         issuerKeys: fc.subarray(keys, { minLength: 1 }),
         issuer: fc.constantFrom("https://kubernetes.default.svc", "https://oidc.example.com/a"),
@@ -101,11 +112,11 @@ export const vaultRows: readonly Row[] = [
         name: fc.constant("git-reader"),
         subject: fc.tuple(name, name).map(([namespace, account]) => `system:serviceaccount:${namespace}:${account}`),
         audience: fc.constantFrom("vault", "https://vault.example.com"),
-        policy: fc.constantFrom("dayzero-local-a", "dayzero-local-b"),
+        policy: fc.constantFrom("dayzero.local.a", "dayzero.local.b"),
         uses: fc.integer({ min: 0, max: 5 }),
       }),
     tampers: {
-      "it gives more": write(`auth/${MOUNT}/role/git-reader`, { token_policies: ["root", "dayzero-local-a"] }),
+      "it gives more": write(`auth/${MOUNT}/role/git-reader`, { token_policies: ["root", "dayzero.local.a"] }),
       "anybody may log in": write(`auth/${MOUNT}/role/git-reader`, { bound_subject: "", bound_claims: { a: "b" } }),
       "it lives longer": write(`auth/${MOUNT}/role/git-reader`, { token_ttl: 86_400, token_max_ttl: 86_400 }),
       "it is gone": remove(`auth/${MOUNT}/role/git-reader`),
@@ -123,16 +134,18 @@ export const vaultRows: readonly Row[] = [
   row<VaultSystem>({
     type: "dayzero:vault:OidcKey",
     system: vaultSystem,
-    inputs: () => fc.record({ generation, audiences: fc.uniqueArray(audience, { minLength: 1, maxLength: 3 }) }),
+    inputs: () =>
+      fc.record({ name: fc.constant(KEY), audiences: fc.uniqueArray(audience, { minLength: 1, maxLength: 3 }) }),
     tampers: {
-      "it signs for others too": write(`identity/oidc/key/${oidcKeyName(GENERATION)}`, {
+      "it signs for others too": write(`identity/oidc/key/${KEY}`, {
         allowed_client_ids: ["*", gitAudience("local", "fleet")],
       }),
-      "it signs for others only": write(`identity/oidc/key/${oidcKeyName(GENERATION)}`, { allowed_client_ids: ["*"] }),
-      "it is another kind": write(`identity/oidc/key/${oidcKeyName(GENERATION)}`, { algorithm: "RS256" }),
-      "it is gone": remove(`identity/oidc/key/${oidcKeyName(GENERATION)}`),
+      "it signs for others only": write(`identity/oidc/key/${KEY}`, { allowed_client_ids: ["*"] }),
+      "it is another kind": write(`identity/oidc/key/${KEY}`, { algorithm: "RS256" }),
+      "it is gone": remove(`identity/oidc/key/${KEY}`),
     },
     // One that signs for others only is no longer the stack's, so no run touches it.
+    reset: (ctx, system) => remove(`identity/oidc/key/${KEY}`)(ctx, system),
     random: 8,
   }),
   row<VaultSystem>({
@@ -144,13 +157,19 @@ export const vaultRows: readonly Row[] = [
       await vault.write("identity/oidc/key/other", { allowed_client_ids: ["*"] });
     },
     inputs: () =>
-      fc.record({ repository: fc.constant("fleet"), generation, key: fc.constantFrom("any", "other"), audience }),
+      fc.record({
+        name: fc.constant(ROLE),
+        repository: fc.constant("fleet"),
+        generation,
+        key: fc.constantFrom("any", "other"),
+        audience,
+      }),
     tampers: {
-      "it says something else": write("identity/oidc/role/git-reader-fleet", {
+      "it says something else": write(`identity/oidc/role/${ROLE}`, {
         template: JSON.stringify({ repository: "theirs" }),
       }),
-      "it lives longer": write("identity/oidc/role/git-reader-fleet", { ttl: 86_400 }),
-      "it is gone": remove("identity/oidc/role/git-reader-fleet"),
+      "it lives longer": write(`identity/oidc/role/${ROLE}`, { ttl: 86_400 }),
+      "it is gone": remove(`identity/oidc/role/${ROLE}`),
     },
     random: 8,
   }),
@@ -185,8 +204,8 @@ export const vaultRows: readonly Row[] = [
 async function operatorIsTrusted({ stack, context }: VaultSystem): Promise<void> {
   const { mount, issuer } = stack;
   const { generation, publicKey } = issuer;
-  await jwtAuthResource.apply([], { generation, issuerKeys: [publicKey], issuer: ISSUER }, context);
-  const source = { name: "dayzero-local-operator", template: "operator", values: { stack: "local" } };
+  await jwtAuthResource.apply([], { mount, generation, issuerKeys: [publicKey], issuer: ISSUER }, context);
+  const source = { name: "dayzero.local.operator", template: "operator", values: { stack: "local" } };
   await policyResource.apply([], policyResource.inputs.parse(source), context);
   const { role, serviceAccount } = OPERATOR;
   const subject = subjectOf(serviceAccount);

@@ -14,12 +14,16 @@ export class TokenIssuer {
   /** PEM; a stand-in's key, worth nothing. */
   readonly privateKey: string;
   readonly #key: KeyObject;
+  readonly #algorithm: string;
 
-  constructor(known: { generation: string; privateKey: string } | undefined = undefined) {
+  constructor(known: { generation: string; privateKey: string } | undefined = undefined, curve?: "P-256" | "P-384") {
     this.generation = known?.generation ?? crypto.randomUUID();
     this.#key = known
       ? createPrivateKey(known.privateKey)
-      : generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey;
+      : curve
+        ? generateKeyPairSync("ec", { namedCurve: curve }).privateKey
+        : generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey;
+    this.#algorithm = curve === undefined ? "RS256" : curve === "P-256" ? "ES256" : "ES384";
     this.privateKey = this.#key.export({ format: "pem", type: "pkcs8" }).toString();
     this.publicKey = createPublicKey(this.#key).export({ format: "pem", type: "spki" }).toString();
   }
@@ -36,7 +40,7 @@ export class TokenIssuer {
       exp: now + 600,
       ...claims,
     };
-    return new Secret(await new SignJWT(payload).setProtectedHeader({ alg: "RS256" }).sign(this.#key));
+    return new Secret(await new SignJWT(payload).setProtectedHeader({ alg: this.#algorithm }).sign(this.#key));
   }
 
   /** The two calls of an API server that the operator's login makes. */

@@ -6,7 +6,7 @@ import type { Secret } from "../../../src/credentials/Secret.ts";
 import { freePorts } from "../../../src/machine/freePorts.ts";
 import { StackLayout } from "../../../src/machine/StackLayout.ts";
 import { serverConfiguration } from "../../../src/manifests/vault/serverConfiguration.ts";
-import { gitAudience, jwtMountName, oidcKeyName } from "../../../src/manifests/vault/trustNames.ts";
+import { gitAudience, jwtMountName, oidcKeyName, oidcRoleName } from "../../../src/manifests/vault/trustNames.ts";
 import { authorityResource } from "../../../src/resources/local/AuthorityResource.ts";
 import { fileResource } from "../../../src/resources/local/FileResource.ts";
 import { processResource } from "../../../src/resources/local/ProcessResource.ts";
@@ -65,7 +65,7 @@ export class VaultStack {
   }
 
   get mount(): string {
-    return jwtMountName(this.issuer.generation);
+    return jwtMountName("local", this.issuer.generation);
   }
 
   get context(): Context {
@@ -80,6 +80,7 @@ export class VaultStack {
       kubernetes: async () => this.issuer.kubernetes,
       vault: () =>
         operatorVaultClient({
+          stack: "local",
           layout: this.layout,
           address: this.address,
           authority: "platform",
@@ -131,39 +132,41 @@ export class VaultStack {
     const audience = gitAudience("local", REPOSITORY);
     const subject = (name: string) => `system:serviceaccount:dayzero-system:${name}`;
     await this.converge(jwtAuthResource, {
+      mount,
       generation,
       issuerKeys: [publicKey],
       issuer: ISSUER,
     });
     await this.converge(policyResource, {
-      name: "dayzero-local-operator",
+      name: "dayzero.local.operator",
       template: "operator",
       values: { stack: "local" },
     });
     await this.converge(policyResource, {
-      name: "dayzero-local-git-reader-fleet",
+      name: "dayzero.local.git-reader",
       template: "git-reader",
-      values: { repository: REPOSITORY },
+      values: { stack: "local" },
     });
     const role = { mount, audience: "vault" };
     await this.converge(jwtRoleResource, {
       ...role,
       name: "operator",
       subject: subject("operator"),
-      policy: "dayzero-local-operator",
+      policy: "dayzero.local.operator",
       uses: 0,
     });
     await this.converge(jwtRoleResource, {
       ...role,
       name: "git-reader",
       subject: subject("git-reader"),
-      policy: "dayzero-local-git-reader-fleet",
+      policy: "dayzero.local.git-reader",
       uses: 1,
     });
     await this.converge(oidcIssuerResource, { address: this.address });
-    await this.converge(oidcKeyResource, { generation, audiences: [audience] });
-    const key = oidcKeyName(generation);
-    await this.converge(oidcRoleResource, { repository: REPOSITORY, generation, key, audience });
+    const key = oidcKeyName("local", generation);
+    await this.converge(oidcKeyResource, { name: key, audiences: [audience] });
+    const name = oidcRoleName("local", REPOSITORY);
+    await this.converge(oidcRoleResource, { name, repository: REPOSITORY, generation, key, audience });
     await this.converge(rootTokenResource, { state: "revoked", address: this.address, mount });
   }
 

@@ -7,6 +7,7 @@ import { VaultClient } from "../../../src/clients/VaultClient.ts";
 import { VaultError } from "../../../src/clients/VaultError.ts";
 import { Secret } from "../../../src/credentials/Secret.ts";
 import { unseal } from "../../../src/credentials/sealing.ts";
+import { jwtMountName, oidcKeyName } from "../../../src/manifests/vault/trustNames.ts";
 import { ageIdentities } from "../../../src/resources/vault/ageIdentities.ts";
 import { jwtAuthResource } from "../../../src/resources/vault/JwtAuthResource.ts";
 import { jwtRoleResource } from "../../../src/resources/vault/JwtRoleResource.ts";
@@ -18,10 +19,12 @@ import { auditEntries, changesVault } from "./auditEntries.ts";
 import { ISSUER, TokenIssuer } from "./TokenIssuer.ts";
 import { VaultStack } from "./VaultStack.ts";
 
-const OIDC_TOKEN = "identity/oidc/token/git-reader-fleet";
+const OIDC_TOKEN = "identity/oidc/token/dayzero.local.fleet";
 const bao = inject("tools").bao as string;
 let stack: VaultStack;
 let client: VaultClient;
+/** May do anything, where the stack's operator may not. */
+let owner: VaultClient;
 /** Still valid in Vault's eyes until `up` revoked it; known to this test only. */
 let rootToken: Secret;
 
@@ -30,8 +33,11 @@ beforeAll(async () => {
   await stack.server();
   await stack.initialization();
   rootToken = stack.memory.get("vault-root-token") as Secret;
-  await stack.trust();
   client = await stack.client();
+  const asRoot = client.withToken(rootToken);
+  const made = await asRoot.write<{ client_token: string }>("auth/token/create-orphan", { policies: ["root"] });
+  owner = client.withToken(new Secret(made.client_token));
+  await stack.trust();
 });
 
 afterAll(() => stack.down());
@@ -96,7 +102,7 @@ test("the git-reader role gives a token for one request, with one policy and no 
     jwt: (await stack.issuer.token("git-reader")).reveal(),
   });
   expect(auth).toMatchObject({
-    token_policies: ["dayzero-local-git-reader-fleet"],
+    token_policies: ["dayzero.local.git-reader"],
     token_type: "service",
     num_uses: 1,
     lease_duration: 300,
@@ -107,7 +113,7 @@ test("the git-reader role gives a token for one request, with one policy and no 
   expect(await status(reader.read(OIDC_TOKEN))).toBe(403);
 });
 
-test.each(["identity/oidc/token/git-reader-other", "sys/auth", "auth/token/lookup-self"])(
+test.each(["identity/oidc/token/dayzero.other.fleet", "sys/auth", "auth/token/lookup-self"])(
   "the git-reader role may not read %s",
   async (path) => {
     const reader = await client.loginJwt(stack.mount, "git-reader", await stack.issuer.token("git-reader"));
@@ -202,38 +208,29 @@ describe("OpenBao refuses a service-account token", () => {
 });
 
 describe("drift is healed by the next run:", () => {
-  const operator = () => stack.context.vault();
   const role = () => `auth/${stack.mount}/role/git-reader`;
 
   test.each<[string, () => Promise<unknown>, string]>([
     [
       "a role with claims, networks and a policy that nobody declared",
       async () =>
-        (await operator()).write(role(), {
+        owner.write(role(), {
           role_type: "jwt",
           user_claim: "sub",
           bound_claims: { team: "x" },
           claim_mappings: { team: "team" },
           token_bound_cidrs: ["10.0.0.0/8"],
-          token_policies: ["dayzero-local-git-reader-fleet", "default"],
+          token_policies: ["dayzero.local.git-reader", "default"],
           expiration_leeway: 3600,
           token_num_uses: 0,
         }),
       "JwtRole",
     ],
-    ["a role that is gone", async () => (await operator()).delete(role()), "JwtRole"],
-    [
-      "a policy that says more",
-      async () =>
-        (await operator()).write("sys/policies/acl/dayzero-local-git-reader-fleet", {
-          policy: '# dayzero.dev/stack: local\npath "identity/*" {\n  capabilities = ["read"]\n}\n',
-        }),
-      "Policy",
-    ],
+    ["a role that is gone", async () => owner.delete(role()), "JwtRole"],
     [
       "a mount that trusts another key",
       async () =>
-        (await operator()).write(`auth/${stack.mount}/config`, {
+        owner.write(`auth/${stack.mount}/config`, {
           jwt_validation_pubkeys: [stack.issuer.publicKey, new TokenIssuer().publicKey],
           bound_issuer: ISSUER,
         }),
@@ -242,20 +239,19 @@ describe("drift is healed by the next run:", () => {
     [
       "an OIDC key that signs for anyone",
       async () =>
-        (await operator()).write(`identity/oidc/key/generation-${stack.issuer.generation.slice(0, 8)}`, {
+        owner.write(`identity/oidc/key/dayzero.local.${stack.issuer.generation.slice(0, 8)}`, {
           allowed_client_ids: ["dayzero/local/git/fleet", "*"],
         }),
       "OidcKey",
     ],
     [
       "an OIDC role that names another repository",
-      async () =>
-        (await operator()).write("identity/oidc/role/git-reader-fleet", { template: '{"repository":"other"}' }),
+      async () => owner.write("identity/oidc/role/dayzero.local.fleet", { template: '{"repository":"other"}' }),
       "OidcRole",
     ],
     [
       "an OIDC issuer that is somebody else",
-      async () => (await operator()).write("identity/oidc/config", { issuer: "https://other.test" }),
+      async () => owner.write("identity/oidc/config", { issuer: "https://other.test" }),
       "OidcIssuer",
     ],
   ])("%s", async (_, drift, type) => {
@@ -272,28 +268,27 @@ describe("drift is healed by the next run:", () => {
 test.each<[string, string, object]>([
   [
     "change its own policy",
-    "sys/policies/acl/dayzero-local-operator",
+    "sys/policies/acl/dayzero.local.operator",
     { policy: 'path "*" { capabilities = ["sudo"] }' },
   ],
   ["write a policy of another name", "sys/policies/acl/admin", { policy: "" }],
   ["make a token", "auth/token/create", { policies: ["root"] }],
   ["mount another auth method", "sys/auth/userpass", { type: "userpass" }],
   ["mount a secret engine", "sys/mounts/secret", { type: "kv" }],
-  ["sign an OIDC token", "identity/oidc/token/git-reader-fleet", {}],
+  ["sign an OIDC token", "identity/oidc/token/dayzero.local.fleet", {}],
 ])("the operator may not %s", async (_, path, body) => {
   const operator = await stack.context.vault();
   expect(await status(operator.write(path, body))).toBe(403);
 });
 
 test("policyResource refuses a policy that lacks the stack's mark", async () => {
-  const operator = await stack.context.vault();
-  await operator.write("sys/policies/acl/dayzero-local-foreign", { policy: 'path "a" { capabilities = ["read"] }' });
-  await expect(policyResource.read("dayzero-local-foreign", stack.context)).rejects.toMatchObject({
+  await owner.write("sys/policies/acl/dayzero.local.foreign", { policy: 'path "a" { capabilities = ["read"] }' });
+  await expect(policyResource.read("dayzero.local.foreign", stack.context)).rejects.toMatchObject({
     code: "VAULT_POLICY_NOT_OWN",
   });
   expect(await policyResource.owned("local", stack.context)).toEqual([
-    "dayzero-local-git-reader-fleet",
-    "dayzero-local-operator",
+    "dayzero.local.git-reader",
+    "dayzero.local.operator",
   ]);
 });
 
@@ -332,24 +327,25 @@ test("jwtAuthResource and oidcKeyResource, removed, end a generation: its tokens
   const { token } = (await other.read<{ token: string }>(OIDC_TOKEN)) ?? { token: "" };
   const kid = decodeProtectedHeader(token).kid;
   const next = new TokenIssuer();
+  const nextMount = jwtMountName("local", next.generation);
   await stack.converge(jwtAuthResource, {
+    mount: nextMount,
     generation: next.generation,
     issuerKeys: [next.publicKey],
     issuer: ISSUER,
   });
-  const nextMount = jwtAuthResource.identify({ generation: next.generation, issuerKeys: [], issuer: "" });
   await stack.converge(jwtRoleResource, {
     mount: nextMount,
     name: "operator",
     subject: "system:serviceaccount:dayzero-system:operator",
     audience: "vault",
-    policy: "dayzero-local-operator",
+    policy: "dayzero.local.operator",
     uses: 0,
   });
   expect((await jwtAuthResource.owned("local", context)).sort()).toEqual([mount, nextMount].sort());
-  const key = oidcKeyResource.identify({ generation: issuer.generation, audiences: [] });
+  const key = oidcKeyName("local", issuer.generation);
   expect(await oidcKeyResource.owned("local", context)).toEqual([key]);
-  expect(await oidcRoleResource.owned("local", context)).toEqual(["git-reader-fleet"]);
+  expect(await oidcRoleResource.owned("local", context)).toEqual(["dayzero.local.fleet"]);
   expect(await jwtAuthResource.owned("loc", context)).toEqual([]);
   const operator = await client.loginJwt(nextMount, "operator", await next.token("operator"));
   const later = { ...context, vault: async () => operator };

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { findProgram, findProject } from "../../../src/cli/findProject.ts";
+import { findProgram, findProject } from "../../../src/cli/stack/findProject.ts";
 
 const packageDirectory = fileURLToPath(new URL("../../../", import.meta.url));
 let directory: string;

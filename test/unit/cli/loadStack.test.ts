@@ -2,9 +2,9 @@ import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { loadStack, locateStack } from "../../../src/cli/loadStack.ts";
 import type { Run } from "../../../src/cli/Run.ts";
-import { recallStack, rememberStack, stackMemoryFile } from "../../../src/cli/StackMemory.ts";
+import { loadStack, locateStack } from "../../../src/cli/stack/loadStack.ts";
+import { recallStack, rememberStack, stackMemoryFile } from "../../../src/cli/stack/StackMemory.ts";
 
 let directory: string;
 let run: Run;

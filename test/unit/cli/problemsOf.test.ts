@@ -17,6 +17,8 @@ describe("problemsOf()", () => {
     ],
     ledger: [],
     unobservable: [],
+    credentialsUnknown: undefined,
+    vaultClosed: false,
     recovery: [],
     repositories: [],
   };
@@ -38,6 +40,12 @@ describe("problemsOf()", () => {
   });
 
   test.each<[string, Partial<Survey>, RegExp]>([
+    [
+      "a cluster that does not answer",
+      { credentials: [], credentialsUnknown: "kubernetes GET /api: ConnectionRefused" },
+      /^whether Argo CD has a Git credential is not known: kubernetes GET \/api: ConnectionRefused$/,
+    ],
+    ["a Vault that is closed", { vaultClosed: true }, /Vault is sealed or does not answer/],
     ["nothing started", { processes: [] }, /nothing was started/],
     ["a dead process", { processes: [{ name: "etcd", pid: null, healthy: false }] }, /not running: etcd/],
     ["a stuck process", { processes: [{ name: "etcd", pid: 1, healthy: false }] }, /not ready: etcd/],

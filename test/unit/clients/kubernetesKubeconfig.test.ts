@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { loadKubeconfig } from "../../../src/clients/Kubeconfig.ts";
+import { isNotThere } from "../../../src/hosts/isNotThere.ts";
 
 let directory: string;
 let server: Server;
@@ -75,6 +76,18 @@ test("loadKubeconfig() does not repeat what a failing exec printed", async () =>
   const error = (await ask(config({ exec })).catch((reason: unknown) => reason)) as Error;
   expect(error).toMatchObject({ code: "KUBECONFIG_EXEC_FAILED", message: expect.stringContaining("not logged in") });
   expect(error.message).not.toContain("a-credential");
+});
+
+test("loadKubeconfig() says which token file cannot be read, and what is wrong with an exec that says too much", async () => {
+  const missing = (await ask(config({ tokenFile: join(directory, "none") })).catch(
+    (reason: unknown) => reason,
+  )) as Error;
+  expect(missing).toMatchObject({ code: "KUBECONFIG_INVALID", message: expect.stringContaining(`${directory}/none`) });
+  expect(isNotThere(missing), "a plan would take the cluster for one that is not made yet").toBe(false);
+
+  const script = "console.log('x'.repeat(2_000_000))";
+  const exec = { apiVersion: "client.authentication.k8s.io/v1", command: process.execPath, args: ["-e", script] };
+  await expect(ask(config({ exec }))).rejects.toThrow("it printed more than 1 MiB");
 });
 
 test("loadKubeconfig() refuses a server that is not verified, and names a missing file", () => {

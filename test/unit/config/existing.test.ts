@@ -139,6 +139,16 @@ describe("parseStackSpec() of an existing cluster", () => {
       { ...EXTERNAL, "dayzero:gitops": { agentImage: IMAGE, adopt: "Repo_1" } },
       "gitops.adopt",
     ],
+    [
+      "an adoption of what its own Secret is called",
+      { ...EXTERNAL, "dayzero:gitops": { agentImage: IMAGE, adopt: "repo-fleet" } },
+      "set dayzero:repository.name",
+    ],
+    [
+      "an adoption with a variant",
+      { ...EXTERNAL, "dayzero:gitops": { agentImage: IMAGE, adopt: "repo", variant: "core" } },
+      "gitops.variant: is for an Argo CD that is installed",
+    ],
     ["an adoption that nothing would renew", { ...EXTERNAL, "dayzero:gitops": { adopt: "repo" } }, "needs agentImage"],
     ["an image that can be replaced", { ...EXTERNAL, "dayzero:gitops": { agentImage: "dayzero:1" } }, "with a digest"],
     [
@@ -230,7 +240,10 @@ describe("parsePulumiConfig()", () => {
       ca: some(fc.constant(CA)),
     }),
     "dayzero:gitops": some(
-      fc.record({ variant: some(fc.constantFrom("core", "ha")), agentImage: fc.constant(IMAGE), adopt: some(name) }),
+      fc.oneof(
+        fc.record({ variant: some(fc.constantFrom("core", "ha")), agentImage: some(fc.constant(IMAGE)) }),
+        fc.record({ agentImage: fc.constant(IMAGE), adopt: name }),
+      ),
     ),
     "aws:region": some(fc.string()),
   });

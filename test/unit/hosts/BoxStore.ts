@@ -18,6 +18,8 @@ export class BoxStore {
   readonly staying = new Map<string, Stay["as"]>();
   /** Runs while a box is being removed. */
   removing: (name: string) => void = () => undefined;
+  /** Whether a plan knows the token that a box is going to have. */
+  foresees = false;
   /** `apply a`, `applied a`, `remove a`: in the order in which they happened. */
   readonly log: string[] = [];
   /** Runs while a box is being made. */
@@ -26,9 +28,11 @@ export class BoxStore {
   readonly resource: Resource<BoxInputs, BoxLive> = {
     type: "dayzero:test:Box",
     inputs: z.object({ name: z.string(), size: z.number().positive(), label: z.string().optional() }),
+    id: z.string(),
     identify: ({ name }) => name,
     read: async (id) => this.boxes.get(id),
     plan: (live, desired) => planBox(live, desired),
+    foresee: (_live, desired) => (this.foresees ? { token: `token of ${desired.name}` } : {}),
     apply: async (_changes, desired, ctx) => {
       this.log.push(`apply ${desired.name}`);
       ctx.narrate(`filling ${desired.name}`);

@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import callback from "@pulumi/pulumi/proto/callback_pb.js";
 import monitor from "@pulumi/pulumi/proto/resource_pb.js";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -128,6 +129,19 @@ test("converge() with dryRun changes nothing and announces what a run then does"
   ]);
   expect(actions(plan)).toEqual(["create fed", "create new", "delete dropped", "same kept"]);
   expect(actions(await run({ boxes }))).toEqual(actions(plan));
+});
+
+test("converge() with dryRun claims no removal while the program has yet to tell all that it makes", async () => {
+  const box = (name: string) => ({ name, size: 1, token: `token of ${name}` });
+  for (const name of ["outer", "inner", "dropped"]) store.boxes.set(name, box(name));
+
+  expect(actions(await run({ program: "boxInside", dryRun: true }))).toEqual(["update outer"]);
+  expect(events).toContainEqual(expect.objectContaining({ kind: "log", message: expect.stringMatching(/removed/) }));
+
+  store.foresees = true;
+  const plan = await run({ program: "boxInside", dryRun: true });
+  expect(actions(plan)).toEqual(["delete dropped", "same inner", "update outer"]);
+  expect(actions(await run({ program: "boxInside" }))).toEqual(actions(plan));
 });
 
 test("converge() waits for dependencies, and converges independent resources side by side", async () => {
@@ -360,6 +374,21 @@ test("converge() rejects with what a throwing program says, and removes nothing"
     message: expect.stringContaining("TypeError: the program is wrong"),
   });
   expect(store.boxes.has("kept")).toBe(true);
+});
+
+test("converge() shows nothing of what Node says about the promises of a program that is ended", async () => {
+  store.during = async (name) => {
+    if (name === "broken") throw new Error("it broke");
+    await delay(1500);
+  };
+  const boxes = [
+    { name: "slow", size: 1 },
+    { name: "broken", size: 1, shelf: "s" },
+    { name: "fed", size: 1, labelOf: "broken", shelf: "s" },
+    { name: "late", size: 1, dependsOn: "broken", shelf: "t" },
+  ];
+  await expect(run({ boxes })).rejects.toThrow("it broke");
+  expect(events.filter(({ kind }) => kind === "log")).toEqual([]);
 });
 
 test("converge() says to run again when the program was killed", async () => {

@@ -58,8 +58,17 @@ test("fileResource, knows its files and removes one for good", async () => {
   expect(await fileResource.read(id, ctx)).toBeUndefined();
 });
 
-test.each(["/etc/passwd", "../other", "etc/../../other", "etc/", ""])("fileResource, refuses the path %j", (path) => {
-  expect(fileResource.inputs.safeParse({ path, content: "" }).success).toBe(false);
+test.each(["/etc/passwd", "../other", "etc/../../other", "etc/", ".", "etc/a\0", ""])(
+  "fileResource, refuses the path %j",
+  (path) => {
+    expect(fileResource.inputs.safeParse({ path, content: "" }).success).toBe(false);
+  },
+);
+
+test.each([fileResource, secretFileResource])("$type, removes no file without its mark", async (resource) => {
+  await writeFileAtomic(join(directory, "etc/other"), "not made by it");
+  await resource.remove("etc/other", localContext(directory));
+  expect(await readFile(join(directory, "etc/other"), "utf8")).toBe("not made by it");
 });
 
 test("secretFileResource, draws its value once and tells nothing of it", async () => {

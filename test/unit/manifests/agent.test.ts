@@ -3,14 +3,15 @@ import { agentConfigurationOf } from "../../../src/manifests/agent/agentConfigur
 import { agentObjects } from "../../../src/manifests/agent/agentObjects.ts";
 
 const repository = { name: "fleet", source: "https://git.example.com:8443/team/fleet.git", path: "." };
+const stack = "one";
 const configuration = agentConfigurationOf(
   {
+    stack,
     repository,
     vault: { kind: "external", address: "https://vault.example.com:8200", login: { method: "token" } },
   },
   { generation: "0a1b2c3d-4e5f" },
 );
-const stack = "one";
 const image = `registry.example.com/dayzero@sha256:${"0".repeat(64)}`;
 
 test("agentConfigurationOf() takes an OpenBao in the cluster by its Service, with the authority that was found", () => {
@@ -23,10 +24,10 @@ test("agentConfigurationOf() takes an OpenBao in the cluster by its Service, wit
     shares: 1,
     threshold: 1,
   } as const;
-  expect(agentConfigurationOf({ repository, vault }, { generation: "0a1b2c3d", vaultCa: "CA" })).toMatchObject({
+  expect(agentConfigurationOf({ stack, repository, vault }, { generation: "0a1b2c3d", vaultCa: "CA" })).toMatchObject({
     vaultAddress: "https://openbao.bao.svc:8200",
     vaultCa: "CA",
-    mount: "jwt-0a1b2c3d",
+    mount: "dayzero/one/0a1b2c3d",
   });
 });
 
@@ -38,6 +39,15 @@ test("agentObjects() reaches the ports of DNS, API server, Vault and Git server 
     [53, 53],
     [443, 6443, 8200, 8443],
   ]);
+});
+
+test("agentObjects() has another pod for another configuration", () => {
+  const templateOf = (change: object) => {
+    const { workload } = agentObjects({ stack, image, configuration: { ...configuration, ...change } });
+    return JSON.stringify((workload as unknown as { spec: { template: { metadata: object } } }).spec.template.metadata);
+  };
+  expect(templateOf({})).toBe(templateOf({}));
+  expect(templateOf({ url: "https://git.example.com/other.git" })).not.toBe(templateOf({}));
 });
 
 test("agentObjects() gives the agent two short-lived tokens of its own and nothing of the Application", () => {

@@ -1,11 +1,11 @@
 import { output } from "@pulumi/pulumi/output.js";
 import * as runtime from "@pulumi/pulumi/runtime/index.js";
 import { beforeAll, expect, test } from "vitest";
-import { assertOpenBaoSpec, type OpenBaoSpec, type Seal } from "../../../src/manifests/vault/cluster/OpenBaoSpec.ts";
-import { openBaoConfiguration } from "../../../src/manifests/vault/cluster/openBaoConfiguration.ts";
-import { openBaoNetworkPolicy } from "../../../src/manifests/vault/cluster/openBaoNetworkPolicy.ts";
-import { openBaoSpecOf } from "../../../src/manifests/vault/cluster/openBaoSpecOf.ts";
-import { openBaoStatefulSet } from "../../../src/manifests/vault/cluster/openBaoStatefulSet.ts";
+import { assertOpenBaoSpec, type OpenBaoSpec, type Seal } from "../../../src/manifests/openbao/OpenBaoSpec.ts";
+import { openBaoConfiguration } from "../../../src/manifests/openbao/openBaoConfiguration.ts";
+import { openBaoNetworkPolicy } from "../../../src/manifests/openbao/openBaoNetworkPolicy.ts";
+import { openBaoSpecOf } from "../../../src/manifests/openbao/openBaoSpecOf.ts";
+import { openBaoStatefulSet } from "../../../src/manifests/openbao/openBaoStatefulSet.ts";
 
 const transit: Exclude<Seal, { type: "shamir" }> = {
   type: "transit",

@@ -21,10 +21,7 @@ beforeAll(async () => {
           "dayzero:local:File": { digest: "config-digest" },
           "dayzero:local:Authority": { certificateDigests: { vault: "certificate-digest" } },
           "dayzero:vault:Initialization": { initialized: true },
-          "dayzero:vault:JwtAuth": { mount: "jwt-0a1b2c3d" },
           "dayzero:vault:OidcIssuer": { issuer: "https://127.0.0.1:8200/v1/identity/oidc" },
-          "dayzero:vault:OidcKey": { name: "generation-0a1b2c3d" },
-          "dayzero:vault:OidcRole": { name: "git-reader-fleet" },
         };
         return { id: name, state: { ...inputs, ...made[type] } };
       },
@@ -66,22 +63,25 @@ test("Vault runs bao on loopback and restarts it for another configuration or ce
 
 test("ClusterTrust gives the Git reader one use, the operator its own policy, and ends the root token", async () => {
   expect(registered.get("trust-git-reader")?.inputs).toEqual({
-    mount: "jwt-0a1b2c3d",
+    mount: "dayzero/local/0a1b2c3d",
     name: "git-reader",
     subject: "system:serviceaccount:dayzero-system:git-reader",
     audience: "vault",
-    policy: "dayzero-local-git-reader-fleet",
+    policy: "dayzero.local.git-reader",
     uses: 1,
   });
-  expect(registered.get("trust-operator")?.inputs).toMatchObject({ policy: "dayzero-local-operator" });
+  expect(registered.get("trust-operator")?.inputs).toMatchObject({ policy: "dayzero.local.operator" });
   expect([...registered.keys()].at(-1)).toBe("trust-root-token");
-  expect(registered.get("trust-root-token")?.inputs).toMatchObject({ state: "revoked", mount: "jwt-0a1b2c3d" });
+  expect(registered.get("trust-root-token")?.inputs).toMatchObject({
+    state: "revoked",
+    mount: "dayzero/local/0a1b2c3d",
+  });
 });
 
 test("ClusterTrust tells what the Git server has to verify", async () => {
   expect(await value(trust.oidcIssuer)).toBe("https://127.0.0.1:8200/v1/identity/oidc");
-  expect(await value(trust.oidcRole)).toBe("git-reader-fleet");
+  expect(await value(trust.oidcRole)).toBe("dayzero.local.fleet");
   expect(await value(trust.audience)).toBe("dayzero/local/git/fleet");
   expect(await value(trust.generation)).toBe(GENERATION);
-  expect(await value(trust.mount)).toBe("jwt-0a1b2c3d");
+  expect(await value(trust.mount)).toBe("dayzero/local/0a1b2c3d");
 });

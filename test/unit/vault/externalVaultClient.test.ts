@@ -14,6 +14,7 @@ import {
   externalVaultClient,
   TYPED_TOKEN,
 } from "../../../src/resources/vault/externalVaultClient.ts";
+import { endVaultSessions } from "../../../src/resources/vault/vaultSessions.ts";
 
 let server: Server;
 let directory: string;
@@ -104,6 +105,21 @@ describe("externalVaultClient()", () => {
     now = new Date(1e9);
     expect(await externalVaultClient(run)).toBe(client);
     expect(requests).toEqual([{ path: "/v1/auth/token/lookup-self", token: "typed", body: undefined }]);
+  });
+
+  test("is ended with the run: every token that a login gave is revoked, the one that a person typed is not", async () => {
+    await writeFile(tokenFile(), "first");
+    const run = access(jwt());
+    await externalVaultClient(run);
+    now = new Date(81_000);
+    await externalVaultClient(run);
+    const typed = access({ method: "token" }, { [TYPED_TOKEN]: "typed" });
+    await externalVaultClient(typed);
+
+    await Promise.all([endVaultSessions(run.memory), endVaultSessions(typed.memory)]);
+
+    const revoked = requests.filter(({ path }) => path === "/v1/auth/token/revoke-self");
+    expect(revoked.map(({ token }) => token).sort()).toEqual(["session-1", "session-2"]);
   });
 
   test("names the other logins where no terminal was there to ask on", async () => {

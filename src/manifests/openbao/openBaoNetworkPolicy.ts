@@ -1,5 +1,5 @@
-import type { Manifest } from "../../argocd/Manifest.ts";
-import { DNS_EGRESS, tcp } from "../../networkRules.ts";
+import type { Manifest } from "../argocd/Manifest.ts";
+import { DNS_EGRESS, tcp } from "../networkRules.ts";
 import type { OpenBaoSpec } from "./OpenBaoSpec.ts";
 import { API_PORT, CLUSTER_PORT, OPENBAO, SELECTOR } from "./openBaoNames.ts";
 

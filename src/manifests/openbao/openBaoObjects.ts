@@ -1,5 +1,5 @@
-import type { Manifest } from "../../argocd/Manifest.ts";
-import { RESTRICTED_NAMESPACE_LABELS } from "../../restrictedPod.ts";
+import type { Manifest } from "../argocd/Manifest.ts";
+import { RESTRICTED_NAMESPACE_LABELS } from "../restrictedPod.ts";
 import type { OpenBaoSpec } from "./OpenBaoSpec.ts";
 import { openBaoConfiguration } from "./openBaoConfiguration.ts";
 import { API_PORT, CLUSTER_PORT, OPENBAO, OPENBAO_INTERNAL, OPENBAO_OPERATOR, SELECTOR } from "./openBaoNames.ts";

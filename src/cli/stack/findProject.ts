@@ -1,8 +1,8 @@
 import { readFile, stat } from "node:fs/promises";
 import { dirname, join, relative, resolve } from "node:path";
 import { parse } from "yaml";
-import { DayzeroError } from "../config/DayzeroError.ts";
-import { readIfThere } from "../machine/readIfThere.ts";
+import { DayzeroError } from "../../config/DayzeroError.ts";
+import { readIfThere } from "../../machine/readIfThere.ts";
 
 /** A Pulumi project: what its Pulumi.yaml says to a run. */
 export interface Project {

@@ -1,4 +1,4 @@
-import { type Problem, problemsError } from "../../../config/Problem.ts";
+import { type Problem, problemsError } from "../../config/Problem.ts";
 
 /** A place on the network as a NetworkPolicy names it. */
 export interface NetworkPlace {

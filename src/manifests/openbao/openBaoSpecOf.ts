@@ -1,5 +1,5 @@
-import type { InClusterVaultSpec } from "../../../config/StackSpec.ts";
-import { DAYZERO_NAMESPACE } from "../../marks.ts";
+import type { InClusterVaultSpec } from "../../config/StackSpec.ts";
+import { DAYZERO_NAMESPACE } from "../marks.ts";
 import type { OpenBaoSpec } from "./OpenBaoSpec.ts";
 
 /** The newest release whose digest is published by several independent sources; an index of all its platforms. */

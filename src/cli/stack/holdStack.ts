@@ -1,6 +1,6 @@
-import { FileLock } from "../machine/FileLock.ts";
-import type { StackLayout } from "../machine/StackLayout.ts";
-import type { Run } from "./Run.ts";
+import { FileLock } from "../../machine/FileLock.ts";
+import type { StackLayout } from "../../machine/StackLayout.ts";
+import type { Run } from "../Run.ts";
 import { makeStateFolder } from "./stateFolder.ts";
 
 /** Waits until nobody else on this machine changes the stack, and says whom it waits for. */

@@ -1,5 +1,5 @@
-import type { Manifest } from "../../argocd/Manifest.ts";
-import { RESTRICTED_CONTAINER, RESTRICTED_POD } from "../../restrictedPod.ts";
+import type { Manifest } from "../argocd/Manifest.ts";
+import { RESTRICTED_CONTAINER, RESTRICTED_POD } from "../restrictedPod.ts";
 import type { OpenBaoSpec } from "./OpenBaoSpec.ts";
 import {
   API_PORT,

@@ -1,15 +1,15 @@
 import { readFile } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
 import { parse } from "yaml";
-import { DayzeroError } from "../config/DayzeroError.ts";
-import { problemsError } from "../config/Problem.ts";
-import { absoluteSource, parseStackSpec, programOfFile, stateOfFile } from "../config/parseStackSpec.ts";
-import type { RepositoryChoice, StackSpec } from "../config/StackSpec.ts";
-import { checkName } from "../config/stackRules.ts";
-import { StackLayout } from "../machine/StackLayout.ts";
+import { DayzeroError } from "../../config/DayzeroError.ts";
+import { problemsError } from "../../config/Problem.ts";
+import { absoluteSource, parseStackSpec, programOfFile, stateOfFile } from "../../config/parseStackSpec.ts";
+import type { RepositoryChoice, StackSpec } from "../../config/StackSpec.ts";
+import { checkName } from "../../config/stackRules.ts";
+import { StackLayout } from "../../machine/StackLayout.ts";
+import type { Run } from "../Run.ts";
 import { assertSameProgram } from "./assertSameProgram.ts";
 import { findProject, type Project } from "./findProject.ts";
-import type { Run } from "./Run.ts";
 import { recallStack } from "./StackMemory.ts";
 
 export interface StackOptions {

@@ -1,5 +1,5 @@
-import { DayzeroError } from "../config/DayzeroError.ts";
-import type { StackSpec } from "../config/StackSpec.ts";
+import { DayzeroError } from "../../config/DayzeroError.ts";
+import type { StackSpec } from "../../config/StackSpec.ts";
 
 /** Throws `STACK_PROGRAM_CHANGED` where the configuration names another program than the one that made the stack. */
 export function assertSameProgram({ stack, program }: StackSpec, made: StackSpec["program"] | undefined): void {

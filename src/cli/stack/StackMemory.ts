@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import { z } from "zod";
-import { DayzeroError } from "../config/DayzeroError.ts";
-import type { RepositoryChoice, StackSpec } from "../config/StackSpec.ts";
-import { readIfThere } from "../machine/readIfThere.ts";
-import type { StackLayout } from "../machine/StackLayout.ts";
-import { writeFileAtomic } from "../machine/writeFileAtomic.ts";
+import { DayzeroError } from "../../config/DayzeroError.ts";
+import type { RepositoryChoice, StackSpec } from "../../config/StackSpec.ts";
+import { readIfThere } from "../../machine/readIfThere.ts";
+import type { StackLayout } from "../../machine/StackLayout.ts";
+import { writeFileAtomic } from "../../machine/writeFileAtomic.ts";
 
 const schema = z.strictObject({
   /** Not there in what was written before there was more than one. */

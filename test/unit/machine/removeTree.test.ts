@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
-const MODULE = new URL("../../../src/cli/down/removeTree.ts", import.meta.url).href;
+const MODULE = new URL("../../../src/machine/removeTree.ts", import.meta.url).href;
 const NOBODY = 65_534;
 const isRoot = process.getuid?.() === 0;
 

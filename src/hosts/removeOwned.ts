@@ -1,13 +1,12 @@
-import { ProtectedMarks } from "../../hosts/converge/ProtectedMarks.ts";
-import { removeDropped } from "../../hosts/converge/removeDropped.ts";
-import { leased } from "../../hosts/LeasedCluster.ts";
-import { stackLeaseReference } from "../../hosts/StackLease.ts";
-import { DAYZERO_NAMESPACE } from "../../manifests/marks.ts";
-import { inventoryReference, KubernetesInventory } from "../../resources/kubernetes/KubernetesInventory.ts";
-import { objectResource } from "../../resources/kubernetes/ObjectResource.ts";
-import type { Context } from "../../resources/Resource.ts";
-import { loadResource, resourceTypes } from "../../resources/registry.ts";
-import type { Removal } from "./removeState.ts";
+import { DAYZERO_NAMESPACE } from "../manifests/marks.ts";
+import { inventoryReference, KubernetesInventory } from "../resources/kubernetes/KubernetesInventory.ts";
+import { objectResource } from "../resources/kubernetes/ObjectResource.ts";
+import type { Context } from "../resources/Resource.ts";
+import { loadResource, resourceTypes } from "../resources/registry.ts";
+import { ProtectedMarks } from "./converge/ProtectedMarks.ts";
+import { removeDropped } from "./converge/removeDropped.ts";
+import { leased } from "./LeasedCluster.ts";
+import { stackLeaseReference } from "./StackLease.ts";
 
 /** What is inside a Vault. Its certificate, its storage and its shares are beside it. */
 const INSIDE_VAULT = /^dayzero:vault:(Policy|Jwt\w+|Oidc\w+)$/;
@@ -24,7 +23,7 @@ const INSIDE_VAULT = /^dayzero:vault:(Policy|Jwt\w+|Oidc\w+)$/;
 export async function removeOwned(
   context: Context,
   { tell, vaultGoes }: { tell: (message: string) => void; vaultGoes: boolean },
-): Promise<Removal> {
+): Promise<{ removed: string[]; kept: string[] }> {
   const lost = new AbortController();
   const signal = AbortSignal.any([context.signal, lost.signal]);
   const lease = leased({ ...context, signal }, { onLost: (error) => lost.abort(error) });

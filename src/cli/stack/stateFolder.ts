@@ -1,7 +1,7 @@
 import { access, chmod, constants, stat } from "node:fs/promises";
 import { dirname } from "node:path";
-import { DayzeroError } from "../config/DayzeroError.ts";
-import { makeFolder } from "../machine/makeFolder.ts";
+import { DayzeroError } from "../../config/DayzeroError.ts";
+import { makeFolder } from "../../machine/makeFolder.ts";
 
 /** Throws `STATE_UNUSABLE` unless the folder, or the one that it would be made in, may be written to. Makes nothing. */
 export async function checkStateFolder(directory: string): Promise<void> {
