@@ -152,7 +152,7 @@ async function runExec(
     // The error's message would quote standard error only; standard output, where the credential is, stays out of it.
     const detail = execFailure(error as ExecFailure);
     throw new DayzeroError("KUBECONFIG_EXEC_FAILED", `cannot get a credential from "${command}": ${detail}`, {
-      hint: "see that the command works on its own; a stack that is not running gives none (dayzero status)",
+      hint: "see that the command works on its own; an embedded stack's gives none while that does not run (dayzero status)",
     });
   }
   const parsed = execCredentialSchema.safeParse(parseJson(stdout));

@@ -54,6 +54,8 @@ let signalled = false;
 
 process.on("uncaughtException", fail);
 process.on("unhandledRejection", fail);
+// Of the SDK's promises some are looked at late when a resource fails early. It is told already, and Node would warn of it on the terminal.
+process.on("rejectionHandled", () => undefined);
 // The event loop is empty: every registration was answered, or never will be.
 process.on("beforeExit", (code) => {
   if (failed || signalled || code !== 0) return;

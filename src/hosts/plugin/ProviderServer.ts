@@ -18,7 +18,7 @@ interface ProviderServerOptions {
 }
 
 /** A Kubernetes object has 1.5 MB at most (etcd's own limit), and a request holds three versions of one. */
-const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
+const MAX_REQUEST_BYTES = 4_500_000;
 const STRANGER = new DayzeroError("PEER_REFUSED", "only the user who runs this plugin is answered");
 
 const { PropertyDiff, DiffResponse } = messages;
@@ -46,8 +46,7 @@ export class ProviderServer {
 
   static async listen(options: ProviderServerOptions): Promise<ProviderServer> {
     const server = new grpc.Server({
-      "grpc.max_receive_message_length": MAX_MESSAGE_BYTES,
-      "grpc.max_send_message_length": MAX_MESSAGE_BYTES,
+      "grpc.max_receive_message_length": MAX_REQUEST_BYTES,
     });
     const calls = new Set<Promise<unknown>>();
     const at = { port: 0 };

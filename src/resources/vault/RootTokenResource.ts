@@ -70,7 +70,7 @@ export const rootTokenResource: Resource<RootTokenInputs, RootTokenLive> = {
           "VAULT_ROOT_TOKEN_ALIVE",
           "vault still accepts its initial root token after revoking it",
           {
-            hint: "run `dayzero up` again; if it stays so, look at logs/vault.log",
+            hint: "run `dayzero up` again; if it stays so, look at its log (of an embedded one logs/vault.log)",
           },
         );
       }
@@ -113,7 +113,10 @@ async function proveOperator(
     throw new DayzeroError(
       "VAULT_OPERATOR_REFUSED",
       `cannot log in to vault as operator through auth/${mount}, so its initial root token stays`,
-      { cause, hint: "run `dayzero up` again; logs/vault.log says why Vault refuses the operator" },
+      {
+        cause,
+        hint: "run `dayzero up` again; Vault's log (of an embedded one logs/vault.log) says why it refuses the operator",
+      },
     );
   }
 }

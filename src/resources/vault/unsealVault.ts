@@ -63,7 +63,7 @@ export async function untilActive(
     const { sealed, standby } = await client.health();
     if (sealed) {
       throw new DayzeroError("VAULT_SEALED", `vault at ${client.address} was sealed while it started`, {
-        hint: "run `dayzero up` again; if it stays so, look at logs/vault.log",
+        hint: "run `dayzero up` again; if it stays so, look at its log (of an embedded one logs/vault.log)",
       });
     }
     if (!standby || (clustered && (await knowsLeader(client)))) return;

@@ -79,6 +79,11 @@ describe("dayzero", () => {
     });
   });
 
+  test("--version prints the package's version", async () => {
+    const { version } = JSON.parse(await readFile(join(import.meta.dirname, "../../../package.json"), "utf8"));
+    expect(await dayzero("--version")).toEqual({ code: 0, stdout: `${version}\n`, stderr: "" });
+  });
+
   test("--debug adds the stack trace", async () => {
     expect((await dayzero("status", "nosuch", "--debug")).stderr).toMatch(STACK_TRACE);
   });

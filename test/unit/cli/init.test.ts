@@ -179,6 +179,21 @@ describe("dayzero init of a Pulumi project", () => {
     });
   });
 
+  test("keeps line ends as on Windows", async () => {
+    await give({
+      "Pulumi.yaml": PULUMI.replaceAll("\n", "\r\n"),
+      "package.json": '{\r\n  "name": "mine"\r\n}\r\n',
+      ".gitignore": "bin\r\n",
+    });
+    expect((await init()).code).toBe(0);
+    const files = await contents();
+    for (const name of ["Pulumi.yaml", "package.json", ".gitignore"]) {
+      expect(files[name], name).toContain(name === "package.json" ? "dependencies" : "dayzero");
+      expect(files[name], name).not.toMatch(/(?<!\r)\n/);
+    }
+    expect((await init()).stdout).toContain("nothing was changed");
+  });
+
   test("leaves an entry of the provider that names another place", async () => {
     const text = "name: x\nruntime: nodejs\nplugins: {providers: [{name: dayzero, path: ../dayzero/bin}]}\n";
     await give({ "Pulumi.yaml": text });
@@ -249,6 +264,12 @@ describe("dayzero init refuses, and leaves the folder as it was:", () => {
     const { code, stderr } = await init("/proc/dayzero/fleet");
     expect(code).toBe(2);
     expect(stderr).toContain("cannot write to /proc/dayzero/fleet: ENOENT; nothing was changed");
+  });
+
+  test("a link that leads nowhere", async () => {
+    await symlink("elsewhere.yaml", join(folder, "Pulumi.yaml"));
+    expect(await init()).toMatchObject({ code: 2, stderr: expect.stringContaining("leads nowhere") });
+    expect(await readdir(folder)).toEqual(["Pulumi.yaml"]);
   });
 
   test("a file in the folder's place", async () => {

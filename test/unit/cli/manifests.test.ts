@@ -55,4 +55,25 @@ describe("manifests agent", () => {
       });
     },
   );
+
+  test.each([
+    { generation: "../../x" },
+    { generation: "" },
+    { image: `evil image"@sha256:${"0".repeat(64)}` },
+    { image: "registry.example.com/dayzero:latest" },
+  ])("%j is refused", async (options) => {
+    const [[name, value] = []] = Object.entries(options);
+    await expect(agent(options)).rejects.toMatchObject({
+      code: "USAGE",
+      message: expect.stringContaining(`cannot use --${name} ${JSON.stringify(value)}: `),
+    });
+  });
+
+  test.each(["dayzero", "ghcr.io/team/dayzero:1.2", "registry.example.com:5000/a_b/day-zero"])(
+    "--image %s with a digest is taken",
+    async (name) => {
+      const image = `${name}@sha256:${"0".repeat(64)}`;
+      expect((await agent({ image })).text).toContain(`image: ${image}`);
+    },
+  );
 });

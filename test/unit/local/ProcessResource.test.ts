@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readdir, readFile, realpath, rm, utimes, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, readFile, realpath, rm, utimes, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -58,6 +58,17 @@ test("processResource, is ready when apply returns, and a second run starts noth
   expect(await read()).toEqual(live);
   const again = await converge(given());
   expect(again).toEqual({ changes: [], live });
+});
+
+test("processResource, removed, leaves nothing in tmp/, not even what it closed to its own user, and leaves its log", async () => {
+  await converge(given());
+  const closed = join(directory, "tmp/server/clone/.git");
+  await mkdir(closed, { recursive: true });
+  await writeFile(join(closed, "HEAD"), "");
+  await chmod(join(directory, "tmp/server/clone"), 0o300);
+  await processResource.remove("server", localContext(directory));
+  expect(existsSync(join(directory, "tmp/server"))).toBe(false);
+  expect(existsSync(join(directory, "logs/server.log"))).toBe(true);
 });
 
 test("processResource, starts again what was killed", async () => {
