@@ -7,7 +7,7 @@ import { identityIfKnown } from "../identityIfKnown.ts";
 import { inputProblems, invalidInputs } from "../inputProblems.ts";
 import { isGone } from "../isGone.ts";
 import { pathsMeet, topOf } from "../propertyPath.ts";
-import { decodeProperties, type Properties, secretValue } from "../propertyValues.ts";
+import { decodeProperties, type Properties, secretValue, UNKNOWN } from "../propertyValues.ts";
 import { readLive } from "../readLive.ts";
 import { type Difference, differenceOf } from "./Difference.ts";
 import { parseUrn, type Urn } from "./parseUrn.ts";
@@ -259,9 +259,12 @@ export class ResourceProvider {
       if (live !== undefined && changes.length === 0) {
         return { id: identity, properties: this.#outputs(resource, live, inputs, news) };
       }
-      // Outputs that are left out are unknown to a preview.
+      // Outputs that are left out are unknown to a preview; so is one that says something else than the input of its name.
+      const now = live === undefined ? {} : this.#found(resource, live, inputs);
+      const overlaid = Object.keys(now).filter((key) => key in news && canonical(now[key]) !== canonical(news[key]));
       const foreseen = this.#shown(resource.foresee?.(live, desired, changes) ?? {}, inputs);
-      return { id: id ?? "", properties: { ...news, ...foreseen } };
+      const unsure = Object.fromEntries(overlaid.map((key) => [key, UNKNOWN]));
+      return { id: id ?? "", properties: { ...news, ...unsure, ...foreseen } };
     }
     const live = await session.writing(operation, async (ctx) => {
       const { live: found, changes, desired } = await comparison(resource, identity, parsed.data, ctx);

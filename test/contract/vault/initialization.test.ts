@@ -49,7 +49,7 @@ async function expectUsable(stack: VaultStack): Promise<void> {
   expect(await vault.health()).toEqual({ initialized: true, sealed: false, standby: false });
   expect(await vault.list(`auth/${stack.mount}/role`)).toEqual(["git-reader", "operator"]);
   const self = await vault.read<{ policies: string[] }>("auth/token/lookup-self");
-  expect(self?.policies).toEqual(["dayzero-local-operator"]);
+  expect(self?.policies).toEqual(["dayzero.local.operator"]);
   expect([...(await stack.files()).keys()].filter((path) => path.includes("root-token"))).toEqual([]);
 }
 
