@@ -28,11 +28,11 @@ describe("repositoryResource.plan()", () => {
     expect(repositoryResource.plan(undefined, desired)).toEqual([{ action: "create", path: "", after: "scaffold" }]);
   });
 
-  test("replaces what came from another source", () => {
+  test("refuses what came from another source, as apply does", () => {
     const source = { kind: "path", path: "/home/me/fleet" } as const;
-    expect(repositoryResource.plan(live, { ...desired, source })).toEqual([
-      { action: "replace", path: "source", before: "scaffold", after: "/home/me/fleet" },
-    ]);
+    expect(() => repositoryResource.plan(live, { ...desired, source })).toThrow(
+      expect.objectContaining({ code: "REPOSITORY_SOURCE_CHANGED" }),
+    );
   });
 
   test.each<[string, Partial<RepositoryLive>, object, string]>([
