@@ -132,7 +132,7 @@ test("the agent's service account may read and replace its own Secret, and nothi
           apiVersion: "authorization.k8s.io/v1",
           kind: "SubjectAccessReview",
           spec: {
-            user: "system:serviceaccount:dayzero-system:git-reader",
+            user: "system:serviceaccount:dayzero-system:git-reader-one",
             groups: ["system:serviceaccounts", "system:serviceaccounts:dayzero-system", "system:authenticated"],
             resourceAttributes: attributes,
           },
@@ -150,7 +150,7 @@ test("the agent's service account may read and replace its own Secret, and nothi
     ...["get", "update", "create"].map((verb) => ({ ...own, name: "argocd-secret", verb })),
     ...["get", "update", "create"].map((verb) => ({ ...own, namespace: "dayzero-system", verb })),
     ...["list", "create"].map((verb) => ({ namespace: "argocd", resource: "secrets", verb })),
-    ...["git-reader", "operator"].map((name) => ({
+    ...["git-reader-one", "operator"].map((name) => ({
       namespace: "dayzero-system",
       resource: "serviceaccounts",
       subresource: "token",
