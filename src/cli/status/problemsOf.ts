@@ -40,7 +40,13 @@ export function problemsOf(
   }
   if (credentialsUnknown !== undefined) {
     problems.push(`whether Argo CD has a Git credential is not known: ${credentialsUnknown}`);
-  } else if (credentials.length === 0) problems.push("Argo CD has no Git credential; run dayzero up");
+  } else if (credentials.length === 0) {
+    problems.push(
+      adopted
+        ? "Argo CD reads with the Secret that it had, do not revoke its token yet; run dayzero up, it replaces that"
+        : "Argo CD has no Git credential; run dayzero up",
+    );
+  }
   for (const { name, expiresAt } of credentials) {
     const left = Date.parse(expiresAt) - now.getTime();
     if (!(left > 0)) {

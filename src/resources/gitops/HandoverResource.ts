@@ -52,8 +52,11 @@ export const handoverResource: Resource<HandoverInputs, HandoverLive> = {
   async read(id, ctx, desired) {
     const [namespace = "", secret = ""] = id.split("/");
     const { url } = desired ?? {};
-    if (url === undefined) return { namespace, secret };
-    const found = await readAdopted(await ctx.kubernetes(), { namespace, name: secret, url, stack: ctx.stack });
+    const kubernetes = await ctx.kubernetes();
+    const found =
+      url === undefined
+        ? await kubernetes.get({ apiVersion: "v1", kind: "Secret", namespace, name: secret })
+        : await readAdopted(kubernetes, { namespace, name: secret, url, stack: ctx.stack });
     return found === undefined ? { namespace, secret } : undefined;
   },
 

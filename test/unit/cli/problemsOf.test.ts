@@ -37,6 +37,10 @@ describe("problemsOf()", () => {
   test("misses no root Application of an Argo CD that was taken over", () => {
     const survey = { ...healthy, processes: [], application: undefined };
     expect(problemsOf(survey, { program: "existing", adopted: true, now })).toEqual([]);
+    const before = { ...survey, credentials: [] };
+    expect(problemsOf(before, { program: "existing", adopted: true, now })).toEqual([
+      expect.stringContaining("do not revoke its token yet"),
+    ]);
   });
 
   test.each<[string, Partial<Survey>, RegExp]>([
