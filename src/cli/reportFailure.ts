@@ -1,4 +1,5 @@
 import { inspect } from "node:util";
+import { causesOf } from "../config/causesOf.ts";
 import { DayzeroError } from "../config/DayzeroError.ts";
 import type { Paint } from "./narrator/Narrator.ts";
 
@@ -17,7 +18,7 @@ export function failureJson(error: unknown): FailureJson {
 export function failureText(error: unknown, options: { debug: boolean; paint: Paint }): string {
   const { paint } = options;
   const lines = [`${paint("red", "error:")} ${messageOf(error)}`];
-  for (const cause of causesOf(error)) lines.push(`  ${paint("dim", "because")} ${messageOf(cause)}`);
+  for (const cause of unsaidCauses(error)) lines.push(`  ${paint("dim", "because")} ${messageOf(cause)}`);
   const hint = hintOf(error);
   if (hint !== null) lines.push(`${paint("bold", "hint:")} ${hint}`);
   if (options.debug) lines.push(inspect(error));
@@ -25,7 +26,7 @@ export function failureText(error: unknown, options: { debug: boolean; paint: Pa
 }
 
 /** Causes whose message is not already part of the error's own. */
-function causesOf(error: unknown): unknown[] {
+function unsaidCauses(error: unknown): unknown[] {
   const causes: unknown[] = [];
   const said = messageOf(error);
   for (let cause = error; cause instanceof Error && cause.cause !== undefined && causes.length < 5; ) {
@@ -70,8 +71,7 @@ const SYSTEM: Readonly<Record<string, string>> = {
 
 /** What the first error of the chain that is not ours comes from; undefined for what nobody foresaw. */
 function explain(error: unknown): Explanation | undefined {
-  let depth = 0;
-  for (let cause = error; cause instanceof Error && depth < 8; cause = cause.cause, depth += 1) {
+  for (const cause of causesOf(error)) {
     const { code = "" } = cause as NodeJS.ErrnoException;
     const system = Object.hasOwn(SYSTEM, code) ? SYSTEM[code] : undefined;
     if (system !== undefined) return { code, hint: system };

@@ -1,3 +1,4 @@
+import { causesOf } from "../config/causesOf.ts";
 import { DayzeroError } from "../config/DayzeroError.ts";
 
 const CODES: ReadonlySet<string> = new Set(["CLUSTER_ABSENT", "VAULT_ABSENT"]);
@@ -7,7 +8,7 @@ const CODES: ReadonlySet<string> = new Set(["CLUSTER_ABSENT", "VAULT_ABSENT"]);
  * answer is not gone: what is in it comes back with it.
  */
 export function isGone(error: unknown): boolean {
-  for (let cause = error, depth = 0; cause instanceof Error && depth < 8; cause = cause.cause, depth++) {
+  for (const cause of causesOf(error)) {
     if (cause instanceof DayzeroError && CODES.has(cause.code)) return true;
   }
   return false;

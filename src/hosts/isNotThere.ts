@@ -1,4 +1,5 @@
 import { KubernetesError } from "../clients/KubernetesError.ts";
+import { causesOf } from "../config/causesOf.ts";
 import { DayzeroError } from "../config/DayzeroError.ts";
 
 /** Codes of errors that mean: the system was not made yet, or does not run. */
@@ -20,7 +21,7 @@ const CODES: ReadonlySet<string> = new Set([
  * exist, or Vault still is sealed. A plan then takes for granted that everything in it is to be made.
  */
 export function isNotThere(error: unknown): boolean {
-  for (let cause = error, depth = 0; cause instanceof Error && depth < 8; cause = cause.cause, depth++) {
+  for (const cause of causesOf(error)) {
     if (cause instanceof DayzeroError && CODES.has(cause.code)) return true;
     if (cause instanceof KubernetesError && cause.reason === "ConnectionRefused") return true;
     const { code } = cause as { code?: unknown };

@@ -5,6 +5,7 @@ import type { KubernetesClient, KubernetesManifest } from "../../../src/clients/
 import { type DefinitionsInputs, definitionsResource } from "../../../src/resources/cluster/DefinitionsResource.ts";
 import type { Change, Context } from "../../../src/resources/Resource.ts";
 import { type ApiServer, startApiServer } from "../../support/apiserver.ts";
+import { clusterContext } from "../../support/clusterContext.ts";
 
 const KIND = { apiVersion: "apiextensions.k8s.io/v1", kind: "CustomResourceDefinition" };
 
@@ -15,18 +16,7 @@ let ctx: Context;
 beforeAll(async () => {
   server = await startApiServer(inject("tools"));
   client = server.client();
-  ctx = {
-    stack: "test",
-    directory: server.directory,
-    dryRun: false,
-    signal: new AbortController().signal,
-    now: () => new Date(),
-    tool: (name) => [name === "crds" ? server.directory : ""],
-    narrate: () => undefined,
-    kubernetes: async () => client,
-    vault: () => Promise.reject(new Error("there is none in this test")),
-    memory: new Map(),
-  };
+  ctx = clusterContext(server, client, { tool: (name) => [name === "crds" ? server.directory : ""] });
 });
 
 afterAll(async () => {

@@ -5,6 +5,7 @@ import { swapRepositorySecret } from "../../../src/issuers/swapRepositorySecret.
 import { handoverResource } from "../../../src/resources/gitops/HandoverResource.ts";
 import type { Context } from "../../../src/resources/Resource.ts";
 import { type ApiServer, startApiServer } from "../../support/apiserver.ts";
+import { clusterContext } from "../../support/clusterContext.ts";
 import { waitFor } from "../../support/waitFor.ts";
 
 const URL = "https://git.example.org/team/fleet.git";
@@ -21,18 +22,7 @@ beforeAll(async () => {
   server = await startApiServer(inject("tools"));
   client = server.client();
   await client.create({ apiVersion: "v1", kind: "Namespace", metadata: { name: "argocd" } });
-  ctx = {
-    stack: "test",
-    directory: server.directory,
-    dryRun: false,
-    signal: new AbortController().signal,
-    now: () => new Date(),
-    tool: () => [],
-    narrate: (message) => narrated.push(message),
-    kubernetes: async () => client,
-    vault: () => Promise.reject(new Error("there is none in this test")),
-    memory: new Map(),
-  };
+  ctx = clusterContext(server, client, { narrate: (message) => narrated.push(message) });
 });
 
 afterAll(async () => {

@@ -7,6 +7,7 @@ import {
 } from "../../../src/resources/gitops/InstallationResource.ts";
 import type { Change, Context } from "../../../src/resources/Resource.ts";
 import { type ApiServer, startApiServer } from "../../support/apiserver.ts";
+import { clusterContext } from "../../support/clusterContext.ts";
 import { standInForKubelet } from "../../support/kubeletStandIn.ts";
 import { waitFor } from "../../support/waitFor.ts";
 
@@ -55,18 +56,7 @@ afterAll(async () => {
 });
 
 function contextOf(stack: string): Context {
-  return {
-    stack,
-    directory: server.directory,
-    dryRun: false,
-    signal: new AbortController().signal,
-    now: () => new Date(),
-    tool: (name) => [inject("tools")[name] ?? ""],
-    narrate: () => undefined,
-    kubernetes: async () => client,
-    vault: () => Promise.reject(new Error("there is none in this test")),
-    memory: new Map(),
-  };
+  return clusterContext(server, client, { stack, tool: (name) => [inject("tools")[name] ?? ""] });
 }
 
 const ctx = () => contextOf("test");

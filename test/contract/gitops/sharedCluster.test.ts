@@ -4,6 +4,7 @@ import { gitReaderAccount } from "../../../src/manifests/gitReaderAccess.ts";
 import { objectResource } from "../../../src/resources/kubernetes/ObjectResource.ts";
 import type { Context } from "../../../src/resources/Resource.ts";
 import { type ApiServer, startApiServer } from "../../support/apiserver.ts";
+import { clusterContext } from "../../support/clusterContext.ts";
 
 let server: ApiServer;
 let client: KubernetesClient;
@@ -19,18 +20,7 @@ afterAll(async () => {
 });
 
 function contextOf(stack: string): Context {
-  return {
-    stack,
-    directory: server.directory,
-    dryRun: false,
-    signal: new AbortController().signal,
-    now: () => new Date(),
-    tool: () => [],
-    narrate: () => undefined,
-    kubernetes: async () => client,
-    vault: () => Promise.reject(new Error("there is none in this test")),
-    memory: new Map(),
-  };
+  return clusterContext(server, client, { stack });
 }
 
 function readerOf(stack: string): KubernetesManifest {
