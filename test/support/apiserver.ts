@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { KubernetesClient } from "../../src/clients/KubernetesClient.ts";
 import { Secret } from "../../src/credentials/Secret.ts";
+import { freePorts } from "../../src/machine/freePorts.ts";
 import { waitFor } from "./waitFor.ts";
 
 /** A real etcd and kube-apiserver, alone: no controllers, and one administrator with a static token. */
@@ -39,7 +39,7 @@ rules: [{ level: Metadata }]
 export async function startApiServer(tools: Record<string, string>): Promise<ApiServer> {
   const directory = await mkdtemp(join(tmpdir(), "apiserver-"));
   const file = (name: string): string => join(directory, name);
-  const [etcdPort, peerPort, port] = await freePorts(3);
+  const [etcdPort, peerPort, port] = await freePorts(3, new Set());
   const token = randomBytes(16).toString("hex");
   const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
   await writeFile(file("sa.key"), privateKey.export({ type: "pkcs8", format: "pem" }), { mode: 0o600 });
@@ -84,7 +84,7 @@ export async function startApiServer(tools: Record<string, string>): Promise<Api
     let ca = "";
     await waitFor("kube-apiserver's certificate", async () => {
       ca = await readFile(file("certs/apiserver.crt"), "utf8");
-      return true;
+      return ca.trimEnd().endsWith("-----END CERTIFICATE-----");
     });
     const client = (): KubernetesClient =>
       new KubernetesClient({ server: url, ca, credential: async () => ({ token: new Secret(token) }) });
@@ -136,12 +136,4 @@ async function end(child: ChildProcess): Promise<void> {
   const exited = new Promise((resolve) => child.once("exit", resolve));
   child.kill("SIGKILL");
   await exited;
-}
-
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  await Promise.all(servers.map((server) => new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))));
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }

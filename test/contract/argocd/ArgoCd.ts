@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdir, rm, symlink, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { join } from "node:path";
+import { freePorts } from "../../../src/machine/freePorts.ts";
 import { createAuthority, issueCertificate } from "../../../src/machine/issueCertificate.ts";
 import { CONTROLLER_ENVIRONMENT, controllerArguments } from "../../../src/manifests/argocd/controllerArguments.ts";
 import { REDIS_PASSWORD_FILE, redisConfiguration } from "../../../src/manifests/argocd/redisConfiguration.ts";
@@ -23,7 +23,7 @@ export class ArgoCd {
 
   /** `kubeconfig` is the application controller's. */
   async start(kubeconfig: string): Promise<void> {
-    const [redis = 0, own = 0, repoMetrics = 0, metrics = 0] = await freePorts(4);
+    const [redis = 0, own = 0, repoMetrics = 0, metrics = 0] = await freePorts(4, new Set());
     await this.#layOut(kubeconfig, redis);
     this.#spawn("redis", "redis-server", "redis-server", ["etc/redis.conf"], {});
     this.#spawn(
@@ -112,12 +112,4 @@ export class ArgoCd {
   async #healthy(what: string, port: number): Promise<void> {
     await waitFor(what, async () => (await fetch(`http://127.0.0.1:${port}/healthz`)).ok, 60);
   }
-}
-
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  await Promise.all(servers.map((server) => new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))));
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }
