@@ -7,6 +7,7 @@ import { OPENBAO_CERTIFICATE } from "../../manifests/openbao/openBaoNames.ts";
 import { createContext } from "../createContext.ts";
 import { EXIT } from "../exitCodes.ts";
 import type { Outcome, Run } from "../Run.ts";
+import { assertStackKnown } from "../stack/assertStackKnown.ts";
 import { type LoadedStack, loadStack } from "../stack/loadStack.ts";
 
 export interface ManifestsOptions {
@@ -32,6 +33,7 @@ export async function manifests(
   options: ManifestsOptions,
 ): Promise<Outcome> {
   const loaded = await loadStack(run, stack, options);
+  await assertStackKnown(run, stack, loaded);
   const { spec } = loaded;
   if (spec.program !== "existing") {
     throw new DayzeroError("USAGE", `cannot print manifests of stack "${stack}": all of it runs on this machine`, {

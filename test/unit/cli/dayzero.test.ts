@@ -69,6 +69,8 @@ describe("dayzero", () => {
 
   test.each([
     [["status", "nosuch", "--json"], "STACK_UNKNOWN"],
+    [["up", "nosuch", "--json"], "STACK_UNKNOWN"],
+    [["plan", "nosuch", "--json"], "STACK_UNKNOWN"],
     [["plan", "-x", "--json"], "USAGE"],
   ])("%j prints the failure as one JSON document", async (words, code) => {
     const finished = await dayzero(...words);

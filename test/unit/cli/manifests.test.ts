@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { manifests } from "../../../src/cli/commands/manifests.ts";
 import type { Run } from "../../../src/cli/Run.ts";
+import { testRun } from "../../support/testRun.ts";
 
 const IMAGE = `registry.example.com/dayzero@sha256:${"0".repeat(64)}`;
 const GENERATION = "0a1b2c3d-0000-4000-8000-000000000000";
@@ -21,18 +22,7 @@ beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), "dz-manifests-"));
   await writeFile(join(directory, "Pulumi.yaml"), "name: mine\nruntime: nodejs\n");
   await writeFile(join(directory, "Pulumi.prod.yaml"), STACK);
-  run = {
-    environment: { HOME: directory },
-    workingDirectory: directory,
-    program: ["node", "dayzero.js"],
-    packageDirectory: directory,
-    columns: undefined,
-    narrator: { tell: () => undefined, close: () => undefined },
-    paint: (_style, text) => text,
-    signal: new AbortController().signal,
-    confirm: undefined,
-    askSecret: undefined,
-  };
+  run = testRun(directory);
 });
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
