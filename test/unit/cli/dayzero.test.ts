@@ -81,6 +81,14 @@ describe("dayzero", () => {
     });
   });
 
+  test.each([
+    [["manifests", "agent", "--crn", "x"], "dayzero manifests agent"],
+    [["up", "--rep"], "dayzero up"],
+    [["upp"], "dayzero"],
+  ])("%j names the help of what was called", async (words, command) => {
+    expect((await dayzero(...words)).stderr).toContain(`hint: see ${command} --help\n`);
+  });
+
   test("--version prints the package's version", async () => {
     const { version } = JSON.parse(await readFile(join(import.meta.dirname, "../../../package.json"), "utf8"));
     expect(await dayzero("--version")).toEqual({ code: 0, stdout: `${version}\n`, stderr: "" });

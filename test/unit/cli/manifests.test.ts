@@ -59,6 +59,23 @@ describe("manifests agent", () => {
     });
   });
 
+  test("the image is the stack's agentImage where none is named; without either it says what to do", async () => {
+    const without = { image: undefined };
+    await expect(agent(without)).rejects.toMatchObject({
+      code: "USAGE",
+      message: 'cannot print the agent of stack "prod": no image of it is named',
+      hint: expect.stringMatching(/--image .* or set dayzero:gitops\.agentImage/),
+    });
+    await writeFile(join(directory, "Pulumi.prod.yaml"), `${STACK}  dayzero:gitops: { agentImage: ${IMAGE} }\n`);
+    try {
+      expect((await agent(without)).text).toContain(`image: ${IMAGE}`);
+      const other = IMAGE.replace("dayzero@", "other@");
+      expect((await agent({ image: other })).text).toContain(`image: ${other}`);
+    } finally {
+      await writeFile(join(directory, "Pulumi.prod.yaml"), STACK);
+    }
+  });
+
   test.each(["dayzero", "ghcr.io/team/dayzero:1.2", "registry.example.com:5000/a_b/day-zero"])(
     "--image %s with a digest is taken",
     async (name) => {
