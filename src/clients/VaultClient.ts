@@ -1,6 +1,7 @@
 import { Agent, type Dispatcher, request } from "undici";
 import { DayzeroError } from "../config/DayzeroError.ts";
 import { Secret } from "../credentials/Secret.ts";
+import { trustSystemRoots } from "./trustSystemRoots.ts";
 import { VaultError } from "./VaultError.ts";
 
 export interface VaultClientOptions {
@@ -141,6 +142,7 @@ export class VaultClient {
 }
 
 function connect({ ca }: VaultClientOptions): Agent {
+  if (ca === undefined) trustSystemRoots();
   return new Agent({ allowH2: false, connect: { ...(ca === undefined ? {} : { ca }), timeout: CONNECT_MS } });
 }
 
