@@ -203,7 +203,10 @@ describe("a stack on a cluster that is there", { timeout: 120_000 }, () => {
       hint: expect.stringContaining("jwt or kubernetes"),
     });
     await writeStack({ "dayzero:cluster": { kubeconfig: "gone" } });
-    await expect(down(run(), "prod", {})).rejects.toMatchObject({ code: "KUBECONFIG_MISSING" });
+    await expect(down(run(), "prod", {})).rejects.toMatchObject({
+      code: "KUBECONFIG_MISSING",
+      hint: expect.stringMatching(/^correct dayzero:cluster\.kubeconfig/),
+    });
     expect(await client.get(TOLD)).toBeDefined();
     await writeStack({});
     await down(run(), "prod", {});
@@ -221,7 +224,10 @@ describe("a stack on a cluster that is there", { timeout: 120_000 }, () => {
     await up(run(), "prod", {});
     silent = true;
     try {
-      await expect(down(run(), "prod", {})).rejects.toMatchObject({ code: "VAULT_UNREACHABLE" });
+      await expect(down(run(), "prod", {})).rejects.toMatchObject({
+        code: "VAULT_UNREACHABLE",
+        hint: "see that it runs at that address, and is reached from here",
+      });
     } finally {
       silent = false;
     }
