@@ -143,7 +143,7 @@ function manifestsCommands(
   perform: (output: OutputOptions, work: (run: Run) => Promise<Outcome>) => Promise<void>,
 ): void {
   const manifests = program.command("manifests").description("print Kubernetes objects, to be committed or applied");
-  manifests.action(() => manifests.outputHelp());
+  manifests.addHelpText("after", MANIFESTS_HELP).action(() => manifests.outputHelp());
   const kind = (name: "agent" | "argocd" | "openbao", description: string) =>
     outputOptions(manifests.command(`${name} [stack]`).description(description))
       .exitOverride()
@@ -162,8 +162,13 @@ function manifestsCommands(
   kind("openbao", "OpenBao as the stack installs it, without its certificate").addHelpText("after", OPENBAO_HELP);
 }
 
+const MANIFESTS_HELP = `
+Vault's policies are no Kubernetes objects: they are files, in bootstrap/vault of the checkout or of node_modules/dayzero
+(see docs/existing-cluster.md there).`;
+
 const AGENT_HELP = `
-Nothing of it is secret. The image is built from the package's Containerfile. The agent may read and replace one Secret, and nothing else.
+Nothing of it is secret. The agent may read and replace one Secret, and nothing else. Its image is built from the
+Containerfile, in a checkout.
 A schedule has to run it at least every third of the credential's life, which is ten minutes.
 
 Example:
