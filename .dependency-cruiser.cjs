@@ -6,7 +6,7 @@ const ROOMS = {
   clients: ["config", "credentials", "manifests"],
   machine: ["config", "credentials"],
   issuers: ["config", "credentials", "manifests", "clients"],
-  toolchain: ["config", "machine"],
+  toolchain: ["config", "clients", "machine"],
   daemons: ["config", "credentials", "manifests", "clients", "issuers", "machine"],
   resources: ["config", "credentials", "manifests", "clients", "issuers", "machine"],
   components: ["config", "manifests", "resources"],

@@ -10,7 +10,7 @@ import { agentConfigurationOf } from "../src/manifests/agent/agentConfigurationO
 import { gitAuthorities } from "../src/manifests/argocd/installation.ts";
 import { gitReaderAccount } from "../src/manifests/gitReaderAccess.ts";
 import { openBaoSpecOf } from "../src/manifests/openbao/openBaoSpecOf.ts";
-import { OPERATOR } from "../src/manifests/vault/trustNames.ts";
+import { OPERATOR, oidcKeysUrl } from "../src/manifests/vault/trustNames.ts";
 
 /** A cluster that there is a kubeconfig for: Argo CD in it, and a repository that it reads with what Vault signs. */
 export default function existing(spec: ExistingSpec): object {
@@ -49,13 +49,18 @@ export default function existing(spec: ExistingSpec): object {
     adopt: gitops.adopt,
     after: [...cluster.ready, ...(argocd?.ready ?? [])],
   });
-  const issuer = output(vault.address).apply((address) => `${address}/v1/identity/oidc`);
   return {
     generation: cluster.generation,
     ...(argocd && { argocdVersion: argocd.version }),
     secretName: source.secretName,
     // What the Git server has to be told: whose tokens it takes, and which of them.
-    gitTrust: { keys: issuer.apply((at) => `${at}/.well-known/keys`), audience: trust.audience },
+    gitTrust: {
+      issuer: source.tokenIssuer,
+      keys: output(vault.address).apply(oidcKeysUrl),
+      audience: trust.audience,
+      repository: repository.name,
+      generation: cluster.generation,
+    },
   };
 }
 

@@ -17,6 +17,7 @@ import { createContext } from "./createContext.ts";
 import { findGit } from "./findGit.ts";
 import { provideTools } from "./provideTools.ts";
 import type { Run } from "./Run.ts";
+import { assertStackKnown } from "./stack/assertStackKnown.ts";
 import { findProgram } from "./stack/findProject.ts";
 import { holdStack } from "./stack/holdStack.ts";
 import { type LoadedStack, loadStack, type SpecOptions } from "./stack/loadStack.ts";
@@ -55,6 +56,7 @@ export async function convergeStack<Result>(
   if (options.identity !== undefined) memory.set("age-identity", await readIdentity(run, options.identity));
   // Looked at before anything is made, so that a mistake leaves nothing behind, and again when nobody else can change it.
   const before = await loadStack(run, stack, options);
+  await assertStackKnown(run, stack, before);
   const program = await findProgram(before.project);
   await checkStateFolder(before.layout.directory);
   if (options.repo !== undefined && before.choice.source !== before.remembered.source)

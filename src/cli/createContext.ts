@@ -104,7 +104,8 @@ async function openCluster({ existing, layout }: ContextOptions): Promise<Kubern
   }
   const { loadKubeconfig } = await import("../clients/Kubeconfig.ts");
   const { kubeconfig, context } = existing.spec.cluster;
-  return loadKubeconfig(kubeconfig, { context, environment: existing.environment });
+  const hint = "correct dayzero:cluster.kubeconfig of the stack's file: it is read from the folder of Pulumi.yaml";
+  return loadKubeconfig(kubeconfig, { context, environment: existing.environment, hint });
 }
 
 async function openVault(

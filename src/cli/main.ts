@@ -11,7 +11,7 @@ import type { Outcome, Run } from "./Run.ts";
 const INIT_HELP = `
 A new project gets package.json, Pulumi.yaml, index.ts, a stack's file in stacks/ and .gitignore. Of a Pulumi project
 that is there, only what is missing is added: the dependencies, the provider's entry in Pulumi.yaml, lines of .gitignore
-and, with --program, a stack's file. Nothing that is there is replaced; run again, it changes nothing.`;
+and, with --program or --stack, a stack's file. Nothing that is there is replaced; run again, it changes nothing.`;
 
 /** Under another Node one Ctrl-C arrives twice: from the terminal, and from dayzero.js, which passes signals on. */
 const ECHO_MS = 200;
@@ -81,9 +81,10 @@ export async function main(argv: readonly string[]): Promise<void> {
   outputOptions(
     program.command("init [folder]").description("make a Pulumi project that uses Dayzero, or complete one"),
   )
-    .addOption(new Option("--program <name>", "what the first stack is").choices(["local", "existing"]))
+    .addOption(new Option("--program <name>", "what the stack is").choices(["local", "existing"]))
+    .option("--stack <name>", "name of the stack (default: its program's)", noOption)
     .addHelpText("after", INIT_HELP)
-    .action((folder: string | undefined, options: OutputOptions & { program?: ProgramName }) =>
+    .action((folder: string | undefined, options: OutputOptions & { program?: ProgramName; stack?: string }) =>
       perform(options, async (run) => (await import("./commands/init.ts")).init(run, folder, options)),
     );
 
@@ -131,7 +132,7 @@ export async function main(argv: readonly string[]): Promise<void> {
       await print(`${await packageVersion()}\n`);
     } else await program.parseAsync(argv);
   } catch (error) {
-    exitCode = await reportUsage(argv, error);
+    exitCode = await reportUsage(argv, program, error);
   }
   process.exit(exitCode);
 }
@@ -142,7 +143,7 @@ function manifestsCommands(
   perform: (output: OutputOptions, work: (run: Run) => Promise<Outcome>) => Promise<void>,
 ): void {
   const manifests = program.command("manifests").description("print Kubernetes objects, to be committed or applied");
-  manifests.action(() => manifests.outputHelp());
+  manifests.addHelpText("after", MANIFESTS_HELP).action(() => manifests.outputHelp());
   const kind = (name: "agent" | "argocd" | "openbao", description: string) =>
     outputOptions(manifests.command(`${name} [stack]`).description(description))
       .exitOverride()
@@ -153,7 +154,7 @@ function manifestsCommands(
         ),
       );
   kind("agent", "the process that renews the Git credential in the cluster")
-    .requiredOption("--image <image>", "image of Dayzero, with its digest (see Containerfile)", noOption)
+    .option("--image <image>", "image of Dayzero, with its digest (default: the stack's agentImage)", noOption)
     .option("--cron <schedule>", 'a CronJob instead of a Deployment: "*/2 * * * *"', noOption)
     .option("--generation <uid>", "UID of namespace kube-system, instead of asking the cluster", noOption)
     .addHelpText("after", AGENT_HELP);
@@ -161,8 +162,13 @@ function manifestsCommands(
   kind("openbao", "OpenBao as the stack installs it, without its certificate").addHelpText("after", OPENBAO_HELP);
 }
 
+const MANIFESTS_HELP = `
+Vault's policies are no Kubernetes objects: they are files, in bootstrap/vault of the checkout or of node_modules/dayzero
+(see docs/existing-cluster.md there).`;
+
 const AGENT_HELP = `
-Nothing of it is secret. The agent may read and replace one Secret, and nothing else.
+Nothing of it is secret. The agent may read and replace one Secret, and nothing else. Its image is built from the
+Containerfile, in a checkout.
 A schedule has to run it at least every third of the credential's life, which is ten minutes.
 
 Example:
@@ -282,13 +288,19 @@ function askOn(signal: AbortSignal): Pick<Run, "confirm" | "askSecret"> {
   };
 }
 
+/** `dayzero manifests agent`, of the words that it was called with. */
+function calledCommand(program: Command, [word, ...rest]: readonly string[]): string {
+  const called = program.commands.find((command) => command.name() === word);
+  return called === undefined ? program.name() : `${program.name()} ${calledCommand(called, rest)}`;
+}
+
 /** Help and version are no errors to Commander's caller; the rest is the person's to correct. */
-async function reportUsage(argv: readonly string[], error: unknown): Promise<ExitCode> {
+async function reportUsage(argv: readonly string[], program: Command, error: unknown): Promise<ExitCode> {
   if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok;
   const known = error instanceof CommanderError;
   const usage = known
     ? new DayzeroError("USAGE", error.message.replace(/^error: /, "").replaceAll("\n", " "), {
-        hint: "see dayzero --help",
+        hint: `see ${calledCommand(program, argv.slice(2))} --help`,
       })
     : error;
   const { failureJson, failureText } = await import("./reportFailure.ts");

@@ -69,12 +69,12 @@ type Exec = z.infer<typeof execSchema>;
  * A client for a context of a kubeconfig, by default its current one; given as a path or as the YAML itself.
  *
  * Understands token, token file, client certificates and `exec` (client.authentication.k8s.io/v1); verification of the server
- * cannot be switched off. `environment` is what an `exec` command gets besides its own `env`.
+ * cannot be switched off. `environment` is what an `exec` command gets besides its own `env`; `hint` is what to do where there is no file.
  * Throws KUBECONFIG_MISSING or KUBECONFIG_INVALID.
  */
 export function loadKubeconfig(
   pathOrYaml: string,
-  options: { environment?: Readonly<Record<string, string>>; context?: string | undefined } = {},
+  options: { environment?: Readonly<Record<string, string>>; context?: string | undefined; hint?: string } = {},
 ): KubernetesClient {
   const inline = /[\n{]/.test(pathOrYaml);
   const folder = inline ? undefined : dirname(resolve(pathOrYaml));
@@ -85,7 +85,8 @@ export function loadKubeconfig(
     const problems = z.prettifyError(parsed.error).replaceAll("\n", " ");
     throw invalid(where, what === undefined ? problems : `${what}: ${problems}`);
   };
-  const config = parse(kubeconfigSchema, parseYaml(inline ? pathOrYaml : readText(pathOrYaml), where));
+  const text = inline ? pathOrYaml : readText(pathOrYaml, options.hint);
+  const config = parse(kubeconfigSchema, parseYaml(text, where));
   const chosen = options.context ?? config["current-context"];
   const named = config.contexts.find(({ name }) => name === chosen);
   if (named === undefined) {
@@ -184,13 +185,14 @@ function execFailure({ stderr, code, killed, signal }: ExecFailure): string {
   return said || (typeof signal === "string" ? `ended by ${signal}` : `exit ${String(code)}`);
 }
 
-function readText(path: string): string {
+function readText(path: string, hint?: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch (cause) {
     throw new DayzeroError("KUBECONFIG_MISSING", `cannot read "${path}"`, {
       cause,
-      hint: "name a kubeconfig that is there; an embedded stack's own is written by dayzero up",
+      hint:
+        hint ?? "name a kubeconfig that is there, and whose files are; a local stack's own is written by dayzero up",
     });
   }
 }

@@ -3,6 +3,7 @@ import { Agent, type Dispatcher, request as send } from "undici";
 import { Secret } from "../credentials/Secret.ts";
 import { KubernetesDiscovery } from "./KubernetesDiscovery.ts";
 import { KubernetesError } from "./KubernetesError.ts";
+import { trustSystemRoots } from "./trustSystemRoots.ts";
 
 /** What a client shows the server to say who it is; asked for again before `expiresAt` and once after a 401. */
 export interface KubernetesCredential {
@@ -301,6 +302,7 @@ export class KubernetesClient {
   }
 
   #connect({ certificate, key }: KubernetesCredential): Agent {
+    if (this.#ca === undefined) trustSystemRoots();
     const agent = new Agent({
       // One TLS connection for each request in flight: an HTTP/2 session is a single point of failure for watches.
       allowH2: false,

@@ -1,6 +1,7 @@
 import { Agent, type Dispatcher, request } from "undici";
 import { DayzeroError } from "../config/DayzeroError.ts";
 import { Secret } from "../credentials/Secret.ts";
+import { trustSystemRoots } from "./trustSystemRoots.ts";
 import { VaultError } from "./VaultError.ts";
 
 export interface VaultClientOptions {
@@ -9,6 +10,8 @@ export interface VaultClientOptions {
   /** PEM of the one CA that is trusted, instead of the system's. */
   readonly ca?: string | undefined;
   readonly token?: Secret;
+  /** What to do when it does not answer, where more is known of it than its address. */
+  readonly hint?: string;
 }
 
 /** What a login gave. */
@@ -35,9 +38,11 @@ export class VaultClient {
   readonly address: string;
   readonly #dispatcher: Dispatcher;
   readonly #token: Secret | undefined;
+  readonly #hint: string;
 
-  constructor(options: VaultClientOptions | { address: string; dispatcher: Dispatcher; token?: Secret }) {
+  constructor(options: VaultClientOptions | (Omit<VaultClientOptions, "ca"> & { dispatcher: Dispatcher })) {
     this.address = options.address;
+    this.#hint = options.hint ?? "see that it runs at that address, and is reached from here";
     this.#token = options.token;
     this.#dispatcher = "dispatcher" in options ? options.dispatcher : connect(options);
   }
@@ -84,7 +89,7 @@ export class VaultClient {
 
   /** The same connections with another token. */
   withToken(token: Secret): VaultClient {
-    return new VaultClient({ address: this.address, dispatcher: this.#dispatcher, token });
+    return new VaultClient({ address: this.address, dispatcher: this.#dispatcher, token, hint: this.#hint });
   }
 
   /** Logs in at `auth/<mount>`, where JWT and Kubernetes auth methods are asked alike. */
@@ -129,10 +134,7 @@ export class VaultClient {
       throw new DayzeroError(
         "VAULT_UNREACHABLE",
         `cannot ${method} ${bare} of vault at ${this.address}: ${cause instanceof Error ? cause.message : "no answer"}`,
-        {
-          cause,
-          hint: "see that it runs and is reached from here; of an embedded one see logs/vault.log, and `dayzero up` starts it again",
-        },
+        { cause, hint: this.#hint },
       );
     }
     if (status >= 300) throw new VaultError({ status, errors: errorsOf(text), method, path: bare });
@@ -141,6 +143,7 @@ export class VaultClient {
 }
 
 function connect({ ca }: VaultClientOptions): Agent {
+  if (ca === undefined) trustSystemRoots();
   return new Agent({ allowH2: false, connect: { ...(ca === undefined ? {} : { ca }), timeout: CONNECT_MS } });
 }
 

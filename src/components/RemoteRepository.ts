@@ -39,6 +39,8 @@ export interface RemoteRepositoryArgs {
 export class RemoteRepository extends ComponentResource {
   /** Name of the controller's Secret; known once the credential is in it. */
   readonly secretName: Output<string>;
+  /** `iss` of the credential, as the Git server sees it. */
+  readonly tokenIssuer: Output<string>;
 
   constructor(name: string, args: RemoteRepositoryArgs, options?: ComponentResourceOptions) {
     super("dayzero:components:RemoteRepository", name, {}, options);
@@ -74,7 +76,8 @@ export class RemoteRepository extends ComponentResource {
       );
     }
     this.secretName = credential.secretName;
-    this.registerOutputs({ secretName: this.secretName });
+    this.tokenIssuer = credential.tokenIssuer;
+    this.registerOutputs({ secretName: this.secretName, tokenIssuer: this.tokenIssuer });
   }
 
   /** All but the service account, which earns the first credential too and so is there before. */

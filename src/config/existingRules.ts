@@ -46,6 +46,9 @@ export function checkExistingRepository({ name, source, branch, path, ca }: Remo
 }
 
 const PINNED_IMAGE_EXPECTED = "expected an image with a digest, so that nobody can put another in its place";
+/** Of a seal that is elsewhere. */
+export const SEAL_EGRESS_EXPECTED =
+  "expected where the seal and its plugin's registry are (cidr and port): OpenBao may reach nothing else outside the cluster";
 const LABEL_EXPECTED = "expected lower-case letters, digits and dashes, 40 at most";
 
 /** A Vault that is there, as the file says it. */
@@ -146,6 +149,12 @@ export function checkInstall({ install }: InClusterVaultSpec, file: VaultFile): 
       path: at("install.seal.environmentSecret"),
       message: "expected the name of a Secret",
       seen: seal.environmentSecret,
+    });
+  if (seal.egress.length === 0)
+    problems.push({
+      path: at("install.seal.egress"),
+      message: `${SEAL_EGRESS_EXPECTED}, such as [{ cidr: 203.0.113.10/32, port: 443 }]`,
+      seen: undefined,
     });
   seal.egress.forEach(({ cidr: seen }, index) => {
     if (!CIDR.test(seen))

@@ -1,26 +1,30 @@
+// `x{24}x*` stands in these for `x{24,}`, and other repetitions have a bound: each step of such a one stays on the engine's stack, which a
+// run of some millions would overflow; a star alone keeps none.
+
 /** What a credential of each kind begins with or is made of. The boundaries keep words that merely contain it out. */
 const FORMS: readonly (readonly [looksLike: string, form: RegExp])[] = [
   [
     "a private key",
-    /-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----(?:\s|\\[nr])+(?:[A-Za-z0-9+/]{16}|[A-Z][\w-]+:)/,
+    /-----BEGIN (?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)?-----(?:\s|\\[nr]){1,200}(?:[A-Za-z0-9+/]{16}|[A-Z][\w-]+:)/,
   ],
-  ["a Vault token", /(?<![\w.-])(?:hv[sbr]\.[\w-]{24,}|[sr]\.[A-Za-z0-9]{24}(?![\w(])|b\.AAAA[\w-]{60,})/],
-  ["an age identity", /(?<!\w)AGE-SECRET-KEY-(?:PQ-)?1[A-Z0-9]{50,}/i],
-  ["a GitHub token", /(?<![A-Za-z0-9])(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_\w{40,})/],
-  ["a GitLab token", /(?<![\w-])gl(?:pat|dt|rt|cbt|ptt|agent|oas|soat|ft|imt)-[\w-]{20,}/],
+  ["a Vault token", /(?<![\w.-])(?:hv[sbr]\.[\w-]{24}|[sr]\.[A-Za-z0-9]{24}(?![\w(])|b\.AAAA[\w-]{60})/],
+  ["an age identity", /(?<!\w)AGE-SECRET-KEY-(?:PQ-)?1[A-Z0-9]{50}/i],
+  ["a GitHub token", /(?<![A-Za-z0-9])(?:gh[pousr]_[A-Za-z0-9]{36}|github_pat_\w{40})/],
+  ["a GitLab token", /(?<![\w-])gl(?:pat|dt|rt|cbt|ptt|agent|oas|soat|ft|imt)-[\w-]{20}/],
 ];
 
 /** How credentials of the same kinds begin. */
 const BEGINNINGS =
-  /PRIVATE KEY|\b(?:hv|s|b)[sbr]?\.[\w-]{20,}|AGE-SECRET-KEY-|\bgh[opsru]_|\bgithub_pat_|\bglpat-|\beyJ[\w-]+\.eyJ|:\/\/[^/\s"]*@/i;
+  /PRIVATE KEY|\b(?:hv|s|b)[sbr]?\.[\w-]{20}|AGE-SECRET-KEY-|\bgh[opsru]_|\bgithub_pat_|\bglpat-|\beyJ[\w-]+\.eyJ|:\/\/[^/\s"]*@/i;
 
-const JWT = /(?<![\w-])(e[wy][\w-]{8,})\.[\w-]{2,}\.[\w-]*/g;
+const JWT = /(?<![\w-])(e[wy][\w-]{8}[\w-]*)\.[\w-]{2}[\w-]*\./g;
 const URL_PASSWORD = /(?<![\w+.-])[a-z][a-z0-9+.-]*:\/\/[^\s/?#@:"'`]*:([^\s/?#@"'`]+)@[\w[{$]/gi;
 /** What stands for a password that somebody else fills in. */
 const PLACEHOLDER = /^(?:[$<{]|%s|\*+$)/;
 const AWS_KEY_ID = /(?<![A-Za-z0-9])A[KS]IA[A-Z2-7]{16}(?![A-Za-z0-9])/;
 const AWS_SECRET_KEY = /(?<![A-Za-z0-9/+])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])/g;
-const BASE64_RUN = /[A-Za-z0-9+/]{24,}={0,2}/g;
+const BASE64_RUN = /[A-Za-z0-9+/]{24}[A-Za-z0-9+/]*={0,2}/g;
+const BASE64_WHOLE = /^[A-Za-z0-9+/]{24}[A-Za-z0-9+/]*={0,2}$/;
 /** Secret data that holds a kubeconfig that holds a key. */
 const LAYERS = 2;
 
@@ -82,7 +86,7 @@ function isJoseHeader(part: string): boolean {
 /** Texts that lie in base64 in the text; all of it may be one, in lines. */
 function decoded(text: string): string[] {
   const whole = text.replace(/\s+/g, "");
-  const runs = /^[A-Za-z0-9+/]{24,}={0,2}$/.test(whole) ? [whole] : (text.match(BASE64_RUN) ?? []);
+  const runs = BASE64_WHOLE.test(whole) ? [whole] : (text.match(BASE64_RUN) ?? []);
   // No character of any known form needs more than ASCII, and binary data must not cost anything.
   return runs.map((run) => Buffer.from(run, "base64").toString("latin1"));
 }

@@ -19,6 +19,8 @@ export interface RepositorySecretState {
   /** Claims of the token; "" when it has none. */
   readonly generation: string;
   readonly repository: string;
+  /** `iss` */
+  readonly tokenIssuer: string;
 }
 
 /** Reads a Secret as it came from the API server. */
@@ -39,6 +41,7 @@ export function repositorySecretState(secret: KubernetesManifest): RepositorySec
     expiresAt: new Date((claims.exp ?? 0) * 1000),
     generation: text(claims.generation),
     repository: text(claims.repository),
+    tokenIssuer: text(claims.iss),
   };
 }
 

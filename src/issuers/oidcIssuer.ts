@@ -2,9 +2,10 @@ import { decodeJwt } from "jose/jwt/decode";
 import type { VaultClient } from "../clients/VaultClient.ts";
 import { DayzeroError } from "../config/DayzeroError.ts";
 import { Secret } from "../credentials/Secret.ts";
+import { oidcKeysUrl } from "../manifests/vault/trustNames.ts";
 import { fingerprintOf } from "./fingerprintOf.ts";
 import { GIT_USERNAME } from "./gitUsername.ts";
-import type { Issuer } from "./Issuer.ts";
+import type { GitCredential, Issuer } from "./Issuer.ts";
 import { probeGit } from "./probeGit.ts";
 
 export interface OidcIssuerOptions {
@@ -21,6 +22,8 @@ export interface OidcIssuerOptions {
   readonly url: string;
   /** PEM of the CA that signed the Git server's certificate; without it the system's roots count. */
   readonly ca: string | undefined;
+  /** Where the stack's own Git server is told whom to trust; somebody else's is told by its owner. */
+  readonly trustFile?: string;
 }
 
 /**
@@ -59,6 +62,19 @@ export function oidcIssuer(options: OidcIssuerOptions): Issuer {
         fingerprint: fingerprintOf(answer.token),
       };
     },
-    probe: (credential) => probeGit(options.url, credential, options.ca),
+    probe: (credential) => probeGit(options.url, credential, { ca: options.ca, trust: trustHint(credential, options) }),
   };
+}
+
+/** What the Git server has to take, by the credential that it did not. */
+function trustHint({ password }: GitCredential, { trustFile, vault }: OidcIssuerOptions): string {
+  const { iss, aud, repository, generation } = decodeJwt(password.reveal());
+  const claims = `iss ${text(iss)}, aud ${text(aud)}, repository ${text(repository)} and generation ${text(generation)}`;
+  return trustFile === undefined
+    ? `let the Git server take ${claims}, signed by the keys at ${oidcKeysUrl(vault.address)}`
+    : `the credential has ${claims}; ${trustFile} of the stack's folder says what its Git server takes, and dayzero up writes it anew`;
+}
+
+function text(claim: unknown): string {
+  return JSON.stringify(claim) ?? "(none)";
 }

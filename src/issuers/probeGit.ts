@@ -1,16 +1,24 @@
 import { Agent, request } from "undici";
+import { trustSystemRoots } from "../clients/trustSystemRoots.ts";
 import { DayzeroError } from "../config/DayzeroError.ts";
 import type { GitCredential } from "./Issuer.ts";
 
 const TIMEOUT_MS = 10_000;
 
+export interface ProbeOptions {
+  readonly ca: string | undefined;
+  readonly trust: string;
+}
+
 /**
  * Asks a repository for its references over smart HTTP, as `git ls-remote` does, and reads no further than the answer's status.
  *
  * `ca` (PEM) is the only CA trusted; without it the system's roots are. Throws CREDENTIAL_REFUSED when the server answers with anything but the references,
- * FORGE_UNREACHABLE when it does not answer.
+ * with `trust` as the hint where it is the credential that it refuses; FORGE_UNREACHABLE when it does not answer.
  */
-export async function probeGit(url: string, credential: GitCredential, ca: string | undefined): Promise<void> {
+export async function probeGit(url: string, credential: GitCredential, options: ProbeOptions): Promise<void> {
+  const { ca, trust } = options;
+  if (ca === undefined) trustSystemRoots();
   const connect = { timeout: TIMEOUT_MS, ...(ca === undefined ? {} : { ca }) };
   const agent = new Agent({ allowH2: false, connect, headersTimeout: TIMEOUT_MS });
   const basic = Buffer.from(`${credential.username}:${credential.password.reveal()}`).toString("base64");
@@ -35,7 +43,10 @@ export async function probeGit(url: string, credential: GitCredential, ca: strin
       "CREDENTIAL_REFUSED",
       `cannot read ${url} with credential ${credential.fingerprint}: status ${response.statusCode}${said === "" ? "" : `, "${said}"`}`,
       {
-        hint: "see that the Git server trusts this issuer, audience and repository; what that of an embedded stack expects is in etc/git-server.json",
+        hint:
+          response.statusCode === 401 || response.statusCode === 403
+            ? trust
+            : "see that the repository is at that address, and what the Git server's log says",
       },
     );
   } finally {

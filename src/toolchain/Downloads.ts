@@ -3,6 +3,7 @@ import { createReadStream, createWriteStream } from "node:fs";
 import { copyFile, mkdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
+import { trustSystemRoots } from "../clients/trustSystemRoots.ts";
 import { DayzeroError } from "../config/DayzeroError.ts";
 import type { ReleaseFile } from "./ToolchainLock.ts";
 import { isTrustedTransport, lastPart, mirrorName } from "./ToolchainLock.ts";
@@ -177,6 +178,7 @@ export class Downloads {
       pipelining: 0,
     }).compose(interceptors.redirect({ maxRedirections: 5 }));
     const signal = this.#options.signal;
+    if (url.startsWith("https:")) trustSystemRoots();
     return request(url, { dispatcher: agent, headers, ...(signal ? { signal } : {}) });
   }
 }

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
+const MAIN = fileURLToPath(new URL("../../stacks/main.ts", import.meta.url));
 const ENTRY = fileURLToPath(new URL("../../src/cli/dayzero.js", import.meta.url));
 
 export interface Finished {
@@ -51,6 +52,7 @@ export class Stack {
 
   static async create(name = "local"): Promise<Stack> {
     const stack = new Stack(await mkdtemp(join(tmpdir(), "dz-")), name);
+    if (name !== "local") await stack.#writeProject();
     const home = join(stack.root, "poisoned-home");
     await mkdir(join(home, ".kube"), { recursive: true });
     const spring = join(home, "spring");
@@ -78,6 +80,13 @@ export class Stack {
       }),
     );
     return stack;
+  }
+
+  /** Of whatever name but `local`, only what has a file is a stack. */
+  async #writeProject(): Promise<void> {
+    const runtime = { name: "nodejs", options: { typescript: false } };
+    await writeFile(join(this.root, "Pulumi.yaml"), JSON.stringify({ name: "tests", runtime, main: MAIN }));
+    await writeFile(join(this.root, `Pulumi.${this.name}.yaml`), "config: {}\n");
   }
 
   /** The stack's state folder. */

@@ -1,10 +1,12 @@
 import { lstat, readFile } from "node:fs/promises";
 import { basename, join, relative, resolve } from "node:path";
 import { DayzeroError } from "../../config/DayzeroError.ts";
+import { problemsError } from "../../config/Problem.ts";
+import { checkName } from "../../config/stackRules.ts";
 import { quoteForShell } from "../../machine/quoteForShell.ts";
 import { readIfThere } from "../../machine/readIfThere.ts";
 import { EXIT } from "../exitCodes.ts";
-import { type PlannedFile, planProject } from "../init/planProject.ts";
+import { type PlannedFile, type ProjectPlan, planProject } from "../init/planProject.ts";
 import type { ProgramName, Versions } from "../init/projectFiles.ts";
 import { writeProject } from "../init/writeProject.ts";
 import type { Outcome, Run } from "../Run.ts";
@@ -15,19 +17,23 @@ type FileAction = "created" | "completed" | "kept";
 export async function init(
   run: Run,
   folder: string | undefined,
-  { program }: { program?: ProgramName },
+  { program, stack }: { program?: ProgramName; stack?: string },
 ): Promise<Outcome> {
+  const problems = stack === undefined ? [] : checkName("--stack", stack);
+  if (problems.length > 0) throw problemsError("cannot make a stack", problems);
   const directory = resolve(run.workingDirectory, folder ?? ".");
-  const { files, ownProgram } = await planProject((path) => readText(join(directory, path)), {
+  const planned = await planProject((path) => readText(join(directory, path)), {
     program,
+    stack,
     folder: basename(directory),
     versions: await readVersions(),
   });
+  const { files } = planned;
   const changed = files.filter(({ before, after }) => before !== after);
   await writeProject(directory, changed);
 
   const results = files.map((file) => ({ path: file.path, action: actionOf(file) }));
-  const next = nextSteps(relative(run.workingDirectory, directory), changed, ownProgram);
+  const next = nextSteps(relative(run.workingDirectory, directory), changed, planned);
   const text = [
     changed.length === 0 ? `${directory} is a project of Dayzero already, nothing was changed` : `project ${directory}`,
     ...(changed.length === 0 ? [] : results.map(({ path, action }) => `  ${action.padEnd(9)}  ${path}`)),
@@ -46,17 +52,15 @@ function actionOf({ before, after }: PlannedFile): FileAction {
   return before === after ? "kept" : "completed";
 }
 
-function nextSteps(folder: string, changed: readonly PlannedFile[], ownProgram: boolean): string[] {
-  const stack = changed
-    .map(({ path }) => /(?:^|\/)Pulumi\.(\w+)\.yaml$/.exec(path)?.[1])
-    .find((name) => name !== undefined);
-  const plan = stack === undefined ? "npx dayzero plan <stack>" : `npx dayzero plan ${stack}`;
+function nextSteps(folder: string, changed: readonly PlannedFile[], { ownProgram, stack }: ProjectPlan): string[] {
+  const file = `Pulumi.${stack?.name}.yaml`;
+  const written = stack !== undefined && changed.some(({ path }) => basename(path) === file);
   return [
     ...(folder === "" ? [] : [`cd ${/^[\w./-]+$/.test(folder) ? folder : quoteForShell(folder)}`]),
     ...(changed.some(({ path }) => path === "package.json") ? ["npm install"] : []),
     ...(ownProgram ? [`use the components of "dayzero" in your program`] : []),
-    ...(stack === "existing" ? [`correct the values of Pulumi.existing.yaml`] : []),
-    plan,
+    ...(written && stack.program === "existing" ? [`correct the values of ${file}`] : []),
+    `npx dayzero plan ${written ? stack.name : "<stack>"}`,
   ];
 }
 

@@ -7,6 +7,7 @@ import { OPENBAO_CERTIFICATE } from "../../manifests/openbao/openBaoNames.ts";
 import { createContext } from "../createContext.ts";
 import { EXIT } from "../exitCodes.ts";
 import type { Outcome, Run } from "../Run.ts";
+import { assertStackKnown } from "../stack/assertStackKnown.ts";
 import { type LoadedStack, loadStack } from "../stack/loadStack.ts";
 
 export interface ManifestsOptions {
@@ -32,6 +33,7 @@ export async function manifests(
   options: ManifestsOptions,
 ): Promise<Outcome> {
   const loaded = await loadStack(run, stack, options);
+  await assertStackKnown(run, stack, loaded);
   const { spec } = loaded;
   if (spec.program !== "existing") {
     throw new DayzeroError("USAGE", `cannot print manifests of stack "${stack}": all of it runs on this machine`, {
@@ -87,13 +89,9 @@ async function agent(
   run: Run,
   loaded: LoadedStack,
   spec: ExistingSpec,
-  { image = "", cron, generation }: ManifestsOptions,
+  { image: named, cron, generation }: ManifestsOptions,
 ): Promise<Manifest[]> {
-  if (!IMAGE.test(image)) {
-    throw new DayzeroError("USAGE", `cannot use --image ${JSON.stringify(image)}: expected an image with its digest`, {
-      hint: "name the image as registry/name@sha256:…, so that nobody can put another in its place",
-    });
-  }
+  const image = agentImageOf(spec, named);
   if (cron !== undefined && !CRON.test(cron.trim())) {
     throw new DayzeroError("USAGE", `cannot use --cron ${JSON.stringify(cron)}: expected five fields`, {
       hint: 'minute, hour, day of the month, month, day of the week: "*/2 * * * *"',
@@ -138,6 +136,21 @@ async function agent(
   } finally {
     await close();
   }
+}
+
+/** The image that is named, else the one that `up` would run. */
+function agentImageOf({ stack, gitops }: ExistingSpec, named: string | undefined): string {
+  const image = named ?? gitops.agentImage;
+  if (image === undefined) {
+    throw new DayzeroError("USAGE", `cannot print the agent of stack "${stack}": no image of it is named`, {
+      hint: "say --image registry/name@sha256:…, or set dayzero:gitops.agentImage in the stack's file",
+    });
+  }
+  if (IMAGE.test(image)) return image;
+  const where = named === undefined ? "dayzero:gitops.agentImage" : "--image";
+  throw new DayzeroError("USAGE", `cannot use ${where} ${JSON.stringify(image)}: expected an image with its digest`, {
+    hint: "name the image as registry/name@sha256:…, so that nobody can put another in its place",
+  });
 }
 
 async function uidOf(kubernetes: KubernetesClient): Promise<string> {

@@ -2,6 +2,7 @@ import type { Action } from "../../hosts/converge/ConvergeEvent.ts";
 import type { ResourceChange } from "../../hosts/converge/Deployment.ts";
 import { type ConvergeOptions, convergeStack } from "../convergeStack.ts";
 import { EXIT } from "../exitCodes.ts";
+import { askGitTrust, formatGitTrust } from "../GitTrust.ts";
 import type { Outcome, Run } from "../Run.ts";
 
 type PlannedChange = Pick<ResourceChange, "type" | "name" | "action" | "changes">;
@@ -21,12 +22,18 @@ const STAYING: ReadonlySet<Action> = new Set(["release", "keep"]);
 
 /** `dayzero plan`: every change that `up` would make, and what it would keep though it was dropped; changes nothing. */
 export async function plan(run: Run, stack: string, options: ConvergeOptions): Promise<Outcome> {
-  const changes = await convergeStack(run, stack, { ...options, dryRun: true }, async ({ result }) =>
-    result.changes
+  return convergeStack(run, stack, { ...options, dryRun: true }, async ({ result, loaded: { spec }, context }) => {
+    const changes = result.changes
       .filter(({ action }) => action !== "same")
-      .map(({ type, name, action, changes }): PlannedChange => ({ type, name, action, changes })),
-  );
-  return { exitCode: EXIT.ok, json: { stack, changes }, text: `${describe(stack, changes)}\n` };
+      .map(({ type, name, action, changes }): PlannedChange => ({ type, name, action, changes }));
+    const gitTrust = spec.program === "existing" ? await askGitTrust(context, spec) : undefined;
+    const text = [describe(stack, changes), ...(gitTrust === undefined ? [] : ["", formatGitTrust(gitTrust)])];
+    return {
+      exitCode: EXIT.ok,
+      json: { stack, changes, ...(gitTrust && { gitTrust }) },
+      text: `${text.join("\n")}\n`,
+    };
+  });
 }
 
 function describe(stack: string, planned: readonly PlannedChange[]): string {

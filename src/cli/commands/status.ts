@@ -4,6 +4,7 @@ import { createContext } from "../createContext.ts";
 import { EXIT } from "../exitCodes.ts";
 import { kubectlOf } from "../kubectlOf.ts";
 import type { Outcome, Run } from "../Run.ts";
+import { assertStackKnown } from "../stack/assertStackKnown.ts";
 import { loadStack, locateStack, type StackOptions } from "../stack/loadStack.ts";
 import { stackMemoryFile } from "../stack/StackMemory.ts";
 import { formatSurvey } from "../status/formatSurvey.ts";
@@ -17,7 +18,9 @@ import { systemsOf } from "../systemsOf.ts";
  * Of an existing cluster it needs the stack's file only. It asks nobody for a token: what needs one is told as not looked at.
  */
 export async function status(run: Run, stack: string, options: StackOptions): Promise<Outcome> {
-  const { layout, program } = await locateStack(run, stack, options);
+  const located = await locateStack(run, stack, options);
+  await assertStackKnown(run, stack, located);
+  const { layout, program } = located;
   const spec = program === "existing" ? (await loadStack(run, stack, options)).spec : undefined;
   if (spec === undefined) {
     await access(stackMemoryFile(layout)).catch(() => {

@@ -3,6 +3,7 @@ import type { Context } from "../../resources/Resource.ts";
 import type { Tool } from "../../toolchain/ensureTools.ts";
 import { type ConvergeOptions, convergeStack } from "../convergeStack.ts";
 import { EXIT } from "../exitCodes.ts";
+import { askGitTrust, formatGitTrust } from "../GitTrust.ts";
 import { kubectlOf } from "../kubectlOf.ts";
 import { formatElapsed } from "../narrator/formatElapsed.ts";
 import type { Outcome, Run } from "../Run.ts";
@@ -24,7 +25,11 @@ export async function up(run: Run, stack: string, options: ConvergeOptions): Pro
     { ...options, dryRun: false, onEvent },
     async ({ context, result, loaded, tools }) => {
       const { layout, spec } = loaded;
-      const [application, generation] = await Promise.all([askApplication(context), askGeneration(context)]);
+      const [application, generation, gitTrust] = await Promise.all([
+        askApplication(context),
+        askGeneration(context),
+        spec.program === "existing" ? askGitTrust(context, spec) : undefined,
+      ]);
       const controller = `Argo CD ${versionOf(tools)}`.trim();
       const elapsedMs = Math.round(performance.now() - since);
       const revision = application?.revision ?? null;
@@ -52,6 +57,7 @@ export async function up(run: Run, stack: string, options: ConvergeOptions): Pro
         `stack ${stack} is up: ${changed === 0 ? "nothing had to change" : `${changed} changed`}, ${formatElapsed(elapsedMs)}`,
         `  controller  ${adopted ? "Argo CD as it was: it and its Applications are not looked at" : `${controller}, ${reconciled}`}`,
         ...use,
+        ...(gitTrust === undefined ? [] : ["", formatGitTrust(gitTrust)]),
         "",
         formatLedger(ledger, context.now(), run.columns),
       ].join("\n");
@@ -65,6 +71,7 @@ export async function up(run: Run, stack: string, options: ConvergeOptions): Pro
           revision,
           controller,
           generation,
+          ...(gitTrust && { gitTrust }),
           ledger,
         },
         text: `${text}\n`,

@@ -25,11 +25,15 @@ export interface ProjectPlan {
   readonly files: readonly PlannedFile[];
   /** The program is the person's own, and was not looked into. */
   readonly ownProgram: boolean;
+  /** Whose file is among them. */
+  readonly stack: { readonly name: string; readonly program: ProgramName } | undefined;
 }
 
 export interface ProjectChoice {
-  /** Whose stack file is wanted. Without it: `local` in a new project, none in one that is there. */
+  /** What the stack whose file is wanted is. Without it: `local` for a named one and in a new project, none in one that is there. */
   readonly program: ProgramName | undefined;
+  /** Its name; that of the program without it. */
+  readonly stack: string | undefined;
   /** Name of the folder; names a new project. */
   readonly folder: string;
   readonly versions: Versions;
@@ -59,12 +63,13 @@ export async function planProject(read: Read, choice: ProjectChoice): Promise<Pr
     },
     await ignoredFiles(read),
   ];
-  const program = project === undefined ? (choice.program ?? "local") : choice.program;
-  if (program !== undefined) {
+  const wanted = choice.program ?? (project === undefined || choice.stack !== undefined ? "local" : undefined);
+  const stack = wanted && { name: choice.stack ?? wanted, program: wanted };
+  if (stack !== undefined) {
     const folder = project === undefined ? "stacks" : stackFolder(project.content);
-    const path = `${folder === "" ? "" : `${folder}/`}Pulumi.${program}.yaml`;
+    const path = `${folder === "" ? "" : `${folder}/`}Pulumi.${stack.name}.yaml`;
     const before = await read(path);
-    files.push({ path, before, after: before ?? STACK_YAML[program] });
+    files.push({ path, before, after: before ?? STACK_YAML[stack.program] });
   }
   const index = await read("index.ts");
   if (project === undefined) {
@@ -80,7 +85,7 @@ export async function planProject(read: Read, choice: ProjectChoice): Promise<Pr
     before: project?.text,
     after: project === undefined ? projectYaml(name) : withPlugin(project.text, project.content),
   });
-  return { files: files.map(withItsLineEnds), ownProgram: project !== undefined && index !== INDEX_TS };
+  return { files: files.map(withItsLineEnds), ownProgram: project !== undefined && index !== INDEX_TS, stack };
 }
 
 /** A file whose lines end as on Windows goes on like that. */

@@ -38,6 +38,11 @@ export async function findProject(from: { workingDirectory: string; packageDirec
   return describe(packageDirectory, await readFile(join(packageDirectory, FILE), "utf8"), workingDirectory);
 }
 
+/** Where the project keeps the stack's configuration. */
+export function stackFileOf({ stackFiles }: Project, stack: string): string {
+  return join(stackFiles, `Pulumi.${stack}.yaml`);
+}
+
 function describe(directory: string, text: string, stateIn: string): Project {
   const { name, stackConfigDir } = parseProject(directory, text);
   if (typeof name !== "string" || name === "") throw invalid(directory, "it has no name", "give the project a name");

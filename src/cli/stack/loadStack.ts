@@ -9,7 +9,7 @@ import { checkName } from "../../config/stackRules.ts";
 import { StackLayout } from "../../machine/StackLayout.ts";
 import type { Run } from "../Run.ts";
 import { assertSameProgram } from "./assertSameProgram.ts";
-import { findProject, type Project } from "./findProject.ts";
+import { findProject, type Project, stackFileOf } from "./findProject.ts";
 import { recallStack } from "./StackMemory.ts";
 
 export interface StackOptions {
@@ -83,7 +83,7 @@ function layoutOf(run: Run, project: Project, stack: string, file: unknown, opti
 
 /** Parsed `Pulumi.<stack>.yaml`; undefined when there is none: every setting of a local stack has a default. */
 async function readStackFile(run: Run, project: Project, stack: string): Promise<unknown> {
-  const file = join(project.stackFiles, `Pulumi.${stack}.yaml`);
+  const file = stackFileOf(project, stack);
   let text: string;
   try {
     text = await readFile(file, "utf8");

@@ -1,3 +1,4 @@
+import { SEAL_EGRESS_EXPECTED } from "../../config/existingRules.ts";
 import { type Problem, problemsError } from "../../config/Problem.ts";
 
 /** A place on the network as a NetworkPolicy names it. */
@@ -94,5 +95,6 @@ function problemsOf({ image, replicas, seal }: OpenBaoSpec): Problem[] {
   if (seal.plugin !== undefined && !/^[0-9a-f]{64}$/.test(seal.plugin.sha256)) {
     problem("seal.plugin.sha256", "expected a SHA-256 in hexadecimal", seal.plugin.sha256);
   }
+  if (seal.egress.length === 0) problem("seal.egress", SEAL_EGRESS_EXPECTED);
   return problems;
 }

@@ -46,6 +46,16 @@ export function gitAudience(stack: string, repository: string): string {
   return `${stackPath(stack)}git/${repository}`;
 }
 
+/** `iss` of what the Vault at an address signs, unless its owner says another one. */
+export function oidcIssuerUrl(address: string): string {
+  return `${address}/v1/identity/oidc`;
+}
+
+/** Where it publishes the keys for that (RFC 7517), for everybody. */
+export function oidcKeysUrl(address: string): string {
+  return `${oidcIssuerUrl(address)}/.well-known/keys`;
+}
+
 /** What client ids and auth mounts of a stack begin with. No stack's name holds a slash. */
 export function stackPath(stack: string): string {
   return `dayzero/${stack}/`;

@@ -47,6 +47,8 @@ export interface RepositoryCredentialLive {
   readonly repository: string;
   readonly url: string;
   readonly issuer: "openbao-oidc";
+  /** `iss` of the credential: as whom Vault signs, which the Git server has to trust. */
+  readonly tokenIssuer: string;
   readonly generation: string;
   readonly fingerprint: string;
   readonly epoch: number;
@@ -126,6 +128,8 @@ export const repositoryCredentialResource: Resource<RepositoryCredentialInputs, 
         oidcRole: desired.oidcRole,
         url: desired.url,
         ca: desired.gitCa,
+        // The local program's own server; any other is told by its owner.
+        ...(desired.serviceAccount === undefined ? { trustFile: "etc/git-server.json" } : {}),
         identity: async () => {
           const wish = {
             ...(desired.serviceAccount ?? GIT_READER.serviceAccount),
@@ -184,6 +188,7 @@ function describe(id: string, state: RepositorySecretState, now: Date): Reposito
     repository,
     url: state.url,
     issuer: "openbao-oidc",
+    tokenIssuer: state.tokenIssuer,
     generation: state.generation,
     fingerprint: state.fingerprint,
     epoch: state.epoch,

@@ -26,9 +26,11 @@ export class RepositoryCredential extends CustomResource {
   /** RFC 3339. */
   declare readonly expiresAt: Output<string>;
   declare readonly fingerprint: Output<string>;
+  /** `iss` of the credential. */
+  declare readonly tokenIssuer: Output<string>;
 
   constructor(name: string, args: RepositoryCredentialArgs, options?: CustomResourceOptions) {
-    const found = { secretName: undefined, expiresAt: undefined, fingerprint: undefined };
+    const found = { secretName: undefined, expiresAt: undefined, fingerprint: undefined, tokenIssuer: undefined };
     super("dayzero:gitops:RepositoryCredential", name, { ...args, ...found }, options);
   }
 }

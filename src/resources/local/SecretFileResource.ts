@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { DayzeroError } from "../../config/DayzeroError.ts";
 import { exists } from "../../machine/exists.ts";
+import { readIfThere } from "../../machine/readIfThere.ts";
 import { StackLayout } from "../../machine/StackLayout.ts";
 import { writeFileAtomic } from "../../machine/writeFileAtomic.ts";
 import type { Context, Resource } from "../Resource.ts";
@@ -21,7 +22,7 @@ export interface SecretFileInputs {
   /** What the secret is, for the ledger: `key that encrypts Secrets in etcd`. */
   purpose: string;
   /**
-   * What it means that the file is gone, or made from another template: `redraw` for a secret that another one can take the
+   * What it means that the file is gone, changed, or made from another template: `redraw` for a secret that another one can take the
    * place of (who uses it restarts with `drawn`), `fatal` for one without which stored data cannot be read.
    */
   loss: "redraw" | "fatal";
@@ -38,6 +39,8 @@ export interface SecretFileLive {
 
 interface Mark {
   templateDigest: string;
+  /** SHA-256 of the file, for this folder only: who reads it reads the file too. Not there in marks of earlier versions. */
+  contentDigest?: string;
   purpose: string;
   drawn: string;
   /** Included file -> its `drawn` when its content was taken over. */
@@ -64,16 +67,19 @@ export const secretFileResource: Resource<SecretFileInputs, SecretFileLive> = {
   id: relativePath,
   identify: (inputs) => inputs.path,
 
-  /** Throws SECRET_FILE_LOST for a file whose loss is fatal and that is gone, or would have to be drawn again. */
+  /** Throws SECRET_FILE_LOST for a file whose loss is fatal and that is gone, was changed, or would have to be drawn again. */
   async read(path, ctx, desired) {
     const mark = await marks.read(new StackLayout(ctx.directory), path);
     if (mark === undefined) return undefined;
-    const isThere = await exists(join(ctx.directory, path));
+    const content = await readIfThere(join(ctx.directory, path));
+    const changed =
+      content !== undefined && mark.contentDigest !== undefined && digestOf(content) !== mark.contentDigest;
     if (desired?.loss === "fatal") {
-      if (!isThere) throw lost(desired, "it is gone");
+      if (content === undefined) throw lost(desired, "it is gone");
+      if (changed) throw lost(desired, "it was changed");
       if (mark.templateDigest !== digestOf(desired.template)) throw lost(desired, "it was made from another template");
     }
-    if (!isThere) return undefined;
+    if (content === undefined || changed) return undefined;
     // One that was drawn again since leaves this file out of date.
     for (const [included, drawn] of Object.entries(mark.included)) {
       if ((await drawnOf(included, ctx)) !== drawn) return undefined;
@@ -103,7 +109,8 @@ export const secretFileResource: Resource<SecretFileInputs, SecretFileLive> = {
       const included = await drawnIncluded(template, ctx);
       if (loss !== "fatal" || !(await exists(file))) await writeFileAtomic(file, await fill(template, ctx.directory));
       const drawn = randomBytes(8).toString("hex");
-      mark = { templateDigest: digestOf(template), purpose, drawn, included };
+      const contentDigest = digestOf(await readFile(file, "utf8"));
+      mark = { templateDigest: digestOf(template), contentDigest, purpose, drawn, included };
     }
     await marks.write(layout, path, { ...mark, purpose });
     return { path, purpose, templateDigest: mark.templateDigest, drawn: mark.drawn };
@@ -158,6 +165,6 @@ async function fill(template: string, directory: string): Promise<string> {
   return filled;
 }
 
-function digestOf(template: string): string {
-  return createHash("sha256").update(template).digest("hex");
+function digestOf(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
 }

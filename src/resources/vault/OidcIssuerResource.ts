@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { oidcIssuerUrl } from "../../manifests/vault/trustNames.ts";
 import type { Resource } from "../Resource.ts";
 
 const inputs = z.strictObject({
@@ -53,5 +54,5 @@ export const oidcIssuerResource: Resource<OidcIssuerInputs, OidcIssuerLive> = {
 };
 
 function live(address: string): OidcIssuerLive {
-  return { address, issuer: `${address}/v1/identity/oidc` };
+  return { address, issuer: oidcIssuerUrl(address) };
 }

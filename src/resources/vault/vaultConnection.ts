@@ -3,6 +3,7 @@ import type { KubernetesClient } from "../../clients/KubernetesClient.ts";
 import { VaultClient } from "../../clients/VaultClient.ts";
 import { DayzeroError } from "../../config/DayzeroError.ts";
 import type { StackLayout } from "../../machine/StackLayout.ts";
+import { OPENBAO_OPERATOR } from "../../manifests/openbao/openBaoNames.ts";
 
 /**
  * A client without a token.
@@ -17,13 +18,18 @@ export async function vaultConnection(
   const { address, authority } = server;
   const [namespace = "", name] = authority.split("/");
   if (name !== undefined && kubernetes !== undefined) {
-    return new VaultClient({ address, ca: await authorityOfSecret(await kubernetes(), { namespace, name }) });
+    const hint = `see whether its pods run (kubectl get pods -n ${namespace}), and whether that address leads to the Service ${OPENBAO_OPERATOR}`;
+    return new VaultClient({ address, ca: await authorityOfSecret(await kubernetes(), { namespace, name }), hint });
   }
   const path = layout.pki(authority, "ca.crt");
   const ca = await readFile(path, "utf8").catch((cause: unknown) => {
     throw missing(path, { cause });
   });
-  return new VaultClient({ address, ca });
+  return new VaultClient({
+    address,
+    ca,
+    hint: `\`dayzero up\` starts it again; ${layout.log("vault")} says why it ended`,
+  });
 }
 
 /** The authority of a server's certificate in a Secret; only that is taken out, the key beside it is left where it is. */

@@ -137,7 +137,24 @@ describe("a stack on a cluster that is there", { timeout: 120_000 }, () => {
     expect(data.seen).toMatch(/^HOME (LANG |NODE_\w+ |TMPDIR |TZ )*PATH/);
     expect(data.seen).not.toContain("CLOUD_LOGIN");
     expect(await readdir(join(project, ".dayzero", "prod"))).toContain("stack.json");
-    expect((await plan(run(), "prod", {})).text).toBe("stack prod: nothing to change\n");
+    const again = await plan(run(), "prod", {});
+    expect(again.text).toMatch(/^stack prod: nothing to change\n\nthe Git server has to trust\n/);
+    // A Vault whose owner says nothing of an issuer.
+    const address = `https://127.0.0.1:${(vault.address() as AddressInfo).port}`;
+    const oldest = await client.get<{ metadata: { uid: string } }>({
+      apiVersion: "v1",
+      kind: "Namespace",
+      name: "kube-system",
+    });
+    const gitTrust = {
+      issuer: `${address}/v1/identity/oidc`,
+      keys: `${address}/v1/identity/oidc/.well-known/keys`,
+      audience: "dayzero/prod/git/fleet",
+      repository: "fleet",
+      generation: oldest?.metadata.uid,
+    };
+    expect([planned.json, outcome.json, again.json]).toEqual(Array(3).fill(expect.objectContaining({ gitTrust })));
+    for (const value of Object.values(gitTrust)) expect(outcome.text).toContain(`  ${value}\n`);
 
     // What a person typed is with nobody else, nor is the login that their kubeconfig finds.
     expect(told.filter((line) => line.includes("token for vault at"))).toHaveLength(3);
@@ -186,7 +203,10 @@ describe("a stack on a cluster that is there", { timeout: 120_000 }, () => {
       hint: expect.stringContaining("jwt or kubernetes"),
     });
     await writeStack({ "dayzero:cluster": { kubeconfig: "gone" } });
-    await expect(down(run(), "prod", {})).rejects.toMatchObject({ code: "KUBECONFIG_MISSING" });
+    await expect(down(run(), "prod", {})).rejects.toMatchObject({
+      code: "KUBECONFIG_MISSING",
+      hint: expect.stringMatching(/^correct dayzero:cluster\.kubeconfig/),
+    });
     expect(await client.get(TOLD)).toBeDefined();
     await writeStack({});
     await down(run(), "prod", {});
@@ -204,7 +224,10 @@ describe("a stack on a cluster that is there", { timeout: 120_000 }, () => {
     await up(run(), "prod", {});
     silent = true;
     try {
-      await expect(down(run(), "prod", {})).rejects.toMatchObject({ code: "VAULT_UNREACHABLE" });
+      await expect(down(run(), "prod", {})).rejects.toMatchObject({
+        code: "VAULT_UNREACHABLE",
+        hint: "see that it runs at that address, and is reached from here",
+      });
     } finally {
       silent = false;
     }

@@ -46,8 +46,9 @@ export function repositoryCredentialTests(running: () => Platform): void {
     const { changes, live } = await platform.renew();
 
     expect(changes).toEqual([{ action: "create", path: "" }]);
-    const { generation } = platform.credential;
-    expect(live).toMatchObject({ secretName: "repo-fleet", epoch: 1, due: false, generation });
+    const { generation, vaultAddress } = platform.credential;
+    const tokenIssuer = `${vaultAddress}/v1/identity/oidc`;
+    expect(live).toMatchObject({ secretName: "repo-fleet", epoch: 1, due: false, generation, tokenIssuer });
     expect(JSON.stringify(live)).not.toContain((await platform.passwordInPlace()).split(".")[2]);
     expect((await platform.secret()).metadata.labels).toEqual({
       "argocd.argoproj.io/secret-type": "repository",
@@ -155,7 +156,10 @@ export function repositoryCredentialTests(running: () => Platform): void {
   });
 
   test("swaps nothing in that the Git server refuses", async () => {
-    expect(await refused).toMatchObject({ code: "CREDENTIAL_REFUSED" });
+    expect(await refused).toMatchObject({
+      code: "CREDENTIAL_REFUSED",
+      hint: expect.stringContaining("etc/git-server.json of the stack's folder says what its Git server takes"),
+    });
     expect(await running().kubernetes.get({ ...SECRET, name: "repo-elsewhere" })).toBeUndefined();
     const answers = (await running().gitLog()).filter(({ path }) => path.startsWith("/elsewhere.git/"));
     expect(new Set(answers.map(({ token }) => token)).size).toBe(1);

@@ -112,7 +112,7 @@ async function everything(labelSelector: string): Promise<KubernetesManifest[]> 
   return (await Promise.all(kinds.map((kind) => client.list(kind, { labelSelector })))).flat();
 }
 
-/** Nothing of an Argo CD is left, whoever it belongs to. */
+/** Nothing of an Argo CD is left, whoever it belongs to. Takes many seconds, so the tests stand in an order that needs it once. */
 async function wipe(): Promise<void> {
   const objects = await everything("app.kubernetes.io/part-of=argocd");
   await Promise.all(objects.map((object) => client.delete(referenceOf(object))));
@@ -120,6 +120,21 @@ async function wipe(): Promise<void> {
   const left = () => everything("app.kubernetes.io/part-of=argocd");
   await waitFor("the end of the definitions", async () => (await left()).length === 0, 150);
 }
+
+test("installationResource takes over nothing that somebody left, and names it", async () => {
+  const labels = { "app.kubernetes.io/part-of": "argocd" };
+  const role = { apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRole", name: CONTROLLER.name };
+  await client.create({ ...role, metadata: { name: role.name, labels } } as KubernetesManifest);
+  await server.mutations();
+  await expect(plan()).rejects.toMatchObject({
+    code: "ARGOCD_NOT_OWN",
+    message: expect.stringContaining(`ClusterRole ${CONTROLLER.name} is there`),
+    hint: expect.stringContaining("dayzero.dev/stack: test"),
+  });
+  await expect(installationResource.apply([], inputsOf(), ctx())).rejects.toMatchObject({ code: "ARGOCD_NOT_OWN" });
+  expect((await server.mutations()).filter((request) => !/ (deployments|statefulsets) /.test(request))).toEqual([]);
+  await client.delete(role);
+});
 
 test("installationResource makes what the release says, ready and marked, and then sends nothing", async () => {
   const { paths, live } = await up();
@@ -163,15 +178,6 @@ test("installationResource undoes what somebody removed or changed", async () =>
   expect(await client.get(configuration)).toMatchObject({ data: { theirs: "stays" } });
 });
 
-test("installationResource goes on with what a crash left", async () => {
-  await wipe();
-  const stopped = new AbortController();
-  const dying = { ...ctx(), signal: stopped.signal, narrate: () => stopped.abort(new Error("killed")) };
-  await expect(installationResource.apply([], inputsOf(), dying)).rejects.toThrow();
-  expect(await installationResource.owned("test", ctx())).toEqual([NAMESPACE]);
-  expect((await up()).paths).toContain("update version");
-});
-
 test("installationResource removes the first administrator's password and proves it; what stays is in the ledger", async () => {
   await up();
   await client.create({
@@ -211,44 +217,23 @@ test("installationResource gives Argo CD the CA of a Git server by its host", as
 });
 
 test("installationResource refuses to go back to an older release", async () => {
-  await up();
-  const container = { name: "argocd-application-controller", image: "quay.io/argoproj/argocd:v3.7.0" };
-  await client.request("PATCH", `/apis/apps/v1/namespaces/${NAMESPACE}/statefulsets/${CONTROLLER.name}`, {
-    body: { spec: { template: { spec: { containers: [container] } } } },
-    contentType: "application/strategic-merge-patch+json",
-  });
+  const { version } = (await up()).live;
+  const run = (tag: string) => {
+    const container = { name: "argocd-application-controller", image: `quay.io/argoproj/argocd:v${tag}` };
+    return client.request("PATCH", `/apis/apps/v1/namespaces/${NAMESPACE}/statefulsets/${CONTROLLER.name}`, {
+      body: { spec: { template: { spec: { containers: [container] } } } },
+      contentType: "application/strategic-merge-patch+json",
+    });
+  };
+  await run("3.7.0");
   await expect(plan()).rejects.toMatchObject({ code: "ARGOCD_DOWNGRADE", message: expect.stringContaining("3.7.0") });
-});
-
-test("installationResource refuses a running Argo CD that it is not told to adopt", async () => {
-  await wipe();
-  await installedByOthers();
-  await server.mutations();
-  await expect(up()).rejects.toMatchObject({ code: "ARGOCD_NOT_OWN", hint: expect.stringContaining("gitops.adopt") });
-  expect((await server.mutations()).filter((request) => /argocd/.test(request))).toEqual([]);
-});
-
-test("installationResource takes over nothing that somebody left, and names it", async () => {
-  await wipe();
-  const labels = { "app.kubernetes.io/part-of": "argocd" };
-  const role = { apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRole", name: CONTROLLER.name };
-  await client.create({ ...role, metadata: { name: role.name, labels } } as KubernetesManifest);
-  await server.mutations();
-  await expect(plan()).rejects.toMatchObject({
-    code: "ARGOCD_NOT_OWN",
-    message: expect.stringContaining(`ClusterRole ${CONTROLLER.name} is there`),
-    hint: expect.stringContaining("dayzero.dev/stack: test"),
-  });
-  await expect(installationResource.apply([], inputsOf(), ctx())).rejects.toMatchObject({ code: "ARGOCD_NOT_OWN" });
-  expect((await server.mutations()).filter((request) => !/ (deployments|statefulsets) /.test(request))).toEqual([]);
-  await client.delete(role);
+  await run(version);
 });
 
 test.each([
   ["of its own namespace", NAMESPACE, "theirs", "theirs"],
   ["of any namespace", "team", "team_theirs", "team/theirs"],
 ])("installationResource hands over to an Application %s that manages it from Git", async (_, home, tracked, seen) => {
-  await wipe();
   await up();
   await client.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: home } });
   await client.apply({ ...APPLICATION, metadata: { name: "theirs", namespace: home } });
@@ -269,10 +254,12 @@ test.each([
     note: expect.stringContaining(`"${seen}"`),
   });
   await client.delete(INITIAL_ADMIN);
+  // Nobody manages it any more.
+  await client.delete({ ...APPLICATION, name: "theirs", namespace: home });
+  await client.mergePatch(CONTROLLER, { metadata: { annotations: { "argocd.argoproj.io/tracking-id": null } } });
 });
 
 test("installationResource, removed, is gone but for definitions that others have objects of", async () => {
-  await wipe();
   await up();
   await client.create(APPLICATION);
   await installationResource.remove(NAMESPACE, ctx());
@@ -285,4 +272,20 @@ test("installationResource, removed, is gone but for definitions that others hav
   await expect(plan()).rejects.toMatchObject({ code: "ARGOCD_NOT_OWN", hint: expect.stringContaining("label") });
   await client.mergePatch(DEFINITION, { metadata: { labels: { "dayzero.dev/stack": "test" } } });
   expect(await plan()).toEqual([{ action: "create", path: "" }]);
+});
+
+test("installationResource goes on with what a crash left", async () => {
+  await wipe();
+  const stopped = new AbortController();
+  const dying = { ...ctx(), signal: stopped.signal, narrate: () => stopped.abort(new Error("killed")) };
+  await expect(installationResource.apply([], inputsOf(), dying)).rejects.toThrow();
+  expect(await installationResource.owned("test", ctx())).toEqual([NAMESPACE]);
+  expect((await up()).paths).toContain("update version");
+});
+
+test("installationResource refuses a running Argo CD that it is not told to adopt", async () => {
+  await installedByOthers();
+  await server.mutations();
+  await expect(up()).rejects.toMatchObject({ code: "ARGOCD_NOT_OWN", hint: expect.stringContaining("gitops.adopt") });
+  expect((await server.mutations()).filter((request) => /argocd/.test(request))).toEqual([]);
 });

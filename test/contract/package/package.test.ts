@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { homedir, tmpdir } from "node:os";
-import { delimiter, dirname, join } from "node:path";
+import { delimiter, dirname, join, posix } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -43,7 +43,7 @@ beforeAll(async () => {
   await Promise.all([mkdir(copy), mkdir(project)]);
   // A copy: packing makes dist/, and two runs in one checkout would take it from each other.
   const names = ["package.json", ".npmrc", "tsconfig.json", "build", "bin", "src", "stacks", "bootstrap", "test"];
-  for (const name of [...names, "Pulumi.yaml", "README.md", "LICENSE"])
+  for (const name of [...names, "Containerfile", "docs", "Pulumi.yaml", "README.md", "LICENSE"])
     await cp(join(CHECKOUT, name), join(copy, name), { recursive: true });
   await symlink(join(CHECKOUT, "node_modules"), join(copy, "node_modules"));
   const { stdout } = await run("npm", ["pack", "--json"], { cwd: copy, env: environment, maxBuffer: 2 ** 26 });
@@ -57,11 +57,15 @@ afterAll(() => rm(root, { recursive: true, force: true }));
 describe("the packed package", () => {
   test("holds what is compiled, what is started and what is read: no source, no test", () => {
     const paths = packed.files.map(({ path }) => path);
-    expect(paths.filter((path) => !path.startsWith("dist/")).sort()).toEqual([
+    expect(paths.filter((path) => !/^(dist|docs)\//.test(path)).sort()).toEqual([
+      "Containerfile",
       "LICENSE",
       "README.md",
       "bin/dayzero.js",
       "bin/pulumi-resource-dayzero",
+      "bootstrap/vault/external-operator.hcl",
+      "bootstrap/vault/git-reader.hcl",
+      "bootstrap/vault/operator.hcl",
       "package.json",
     ]);
     expect(paths.filter((path) => /(?<!\.d)\.ts$|(^|\/)(test|build|node_modules)\//.test(path))).toEqual([]);
@@ -70,6 +74,20 @@ describe("the packed package", () => {
     );
     expect(packed.size).toBeLessThan(1_000_000);
     console.info(`package: ${Math.round(packed.size / 1000)} kB, ${paths.length} files`);
+  });
+
+  test("holds its documentation, and all that this links to", async () => {
+    const paths = new Set(packed.files.map(({ path }) => path));
+    const pages = [...paths].filter((path) => path.endsWith(".md"));
+    expect(pages).toEqual(expect.arrayContaining(["README.md", "docs/existing-cluster.md", "docs/npm-package.md"]));
+    const broken: string[] = [];
+    for (const page of pages) {
+      const text = await readFile(join(project, "node_modules/dayzero", page), "utf8");
+      for (const [, link = ""] of text.matchAll(/\]\(([^)#\s]+)[^)]*\)/g)) {
+        if (!/^https?:/.test(link) && !paths.has(posix.join(dirname(page), link))) broken.push(`${page}: ${link}`);
+      }
+    }
+    expect(broken).toEqual([]);
   });
 
   test("its commands may be executed", async () => {

@@ -200,20 +200,26 @@ describe("the files", () => {
   });
 });
 
-describe.each([...resourceTypes].reverse())("%s", (type) => {
-  it("is deleted, and once more without complaint", async () => {
-    const known = made.get(type);
-    if (known === undefined) throw new Error(`${type} was not made`);
-    const row = await rowOf(type);
-    // A run of its own: what a run made, it does not delete.
-    await stop(row.place);
-    await start(row.place);
-    await client.delete(type, "one", known.id);
-    await client.delete(type, "one", known.id);
-    const read = client.read(type, "one", { id: known.id, inputs: known.inputs });
-    if (row.missedAs !== undefined) await expect(read).rejects.toThrow(row.missedAs);
-    else expect((await read).id).toBe(row.remains ? known.id : "");
-  }, 120_000);
+describe("a run that deletes", () => {
+  // Of its own, as `pulumi destroy` is: what a run made, it does not delete.
+  beforeAll(async () => {
+    for (const place of [...clients.keys()]) await stop(place);
+  });
+
+  it.each([...resourceTypes].reverse())(
+    "takes %s away, and once more without complaint",
+    async (type) => {
+      const known = made.get(type);
+      if (known === undefined) throw new Error(`${type} was not made`);
+      const row = await rowOf(type);
+      await client.delete(type, "one", known.id);
+      await client.delete(type, "one", known.id);
+      const read = client.read(type, "one", { id: known.id, inputs: known.inputs });
+      if (row.missedAs !== undefined) await expect(read).rejects.toThrow(row.missedAs);
+      else expect((await read).id).toBe(row.remains ? known.id : "");
+    },
+    120_000,
+  );
 });
 
 describe("the plugin", () => {

@@ -69,6 +69,8 @@ describe("dayzero", () => {
 
   test.each([
     [["status", "nosuch", "--json"], "STACK_UNKNOWN"],
+    [["up", "nosuch", "--json"], "STACK_UNKNOWN"],
+    [["plan", "nosuch", "--json"], "STACK_UNKNOWN"],
     [["plan", "-x", "--json"], "USAGE"],
   ])("%j prints the failure as one JSON document", async (words, code) => {
     const finished = await dayzero(...words);
@@ -77,6 +79,14 @@ describe("dayzero", () => {
       ok: false,
       error: { code, message: expect.stringMatching(/^[a-z].*[^.]$/), hint: expect.any(String) },
     });
+  });
+
+  test.each([
+    [["manifests", "agent", "--crn", "x"], "dayzero manifests agent"],
+    [["up", "--rep"], "dayzero up"],
+    [["upp"], "dayzero"],
+  ])("%j names the help of what was called", async (words, command) => {
+    expect((await dayzero(...words)).stderr).toContain(`hint: see ${command} --help\n`);
   });
 
   test("--version prints the package's version", async () => {

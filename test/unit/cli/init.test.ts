@@ -65,6 +65,32 @@ async function contents(): Promise<Record<string, string>> {
 }
 
 describe("dayzero init of a new project", () => {
+  test("--stack names the first stack, and says what comes next for it", async () => {
+    const { code, stdout } = await init("--program", "existing", "--stack", "prod-1");
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/correct the values of Pulumi\.prod-1\.yaml\n +npx dayzero plan prod-1\n/);
+    expect(await contents()).toMatchObject({ "stacks/Pulumi.prod-1.yaml": STACK_YAML.existing });
+  });
+
+  test("--stack alone adds a local stack, to a project that is there too", async () => {
+    await init();
+    expect((await init("--stack", "second")).stdout).toMatch(/created +stacks\/Pulumi\.second\.yaml\n/);
+    const files = await contents();
+    expect(
+      Object.keys(files)
+        .filter((path) => path.startsWith("stacks/"))
+        .sort(),
+    ).toEqual(["stacks/Pulumi.local.yaml", "stacks/Pulumi.second.yaml"]);
+    expect(files["stacks/Pulumi.second.yaml"]).toBe(STACK_YAML.local);
+  });
+
+  test("--stack refuses a name that no stack may have, and writes nothing", async () => {
+    const { code, stderr } = await init("--stack", "../up");
+    expect(code).toBe(2);
+    expect(stderr).toContain("cannot make a stack: --stack: expected a name of lower-case letters");
+    expect(await contents()).toEqual({});
+  });
+
   test("makes a project that pins what it uses, and says what comes next", async () => {
     const { code, stdout } = await init("below/fleet");
     expect(code).toBe(0);

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Run } from "../../../src/cli/Run.ts";
 import { loadStack, locateStack } from "../../../src/cli/stack/loadStack.ts";
 import { recallStack, rememberStack, stackMemoryFile } from "../../../src/cli/stack/StackMemory.ts";
+import { testRun } from "../../support/testRun.ts";
 
 let directory: string;
 let run: Run;
@@ -14,18 +15,7 @@ beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), "dayzero-stack-"));
   await mkdir(join(directory, "stacks"));
   await writeFile(join(directory, "Pulumi.yaml"), "name: mine\nruntime: nodejs\nstackConfigDir: stacks\n");
-  run = {
-    environment: { HOME: "/home/me" },
-    workingDirectory: directory,
-    program: ["node", "dayzero.js"],
-    packageDirectory: directory,
-    columns: undefined,
-    narrator: { tell: () => undefined, close: () => undefined },
-    paint: (_style, text) => text,
-    signal: new AbortController().signal,
-    confirm: undefined,
-    askSecret: undefined,
-  };
+  run = testRun(directory);
 });
 afterEach(() => rm(directory, { recursive: true, force: true }));
 

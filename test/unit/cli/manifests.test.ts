@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { manifests } from "../../../src/cli/commands/manifests.ts";
 import type { Run } from "../../../src/cli/Run.ts";
+import { testRun } from "../../support/testRun.ts";
 
 const IMAGE = `registry.example.com/dayzero@sha256:${"0".repeat(64)}`;
 const GENERATION = "0a1b2c3d-0000-4000-8000-000000000000";
@@ -21,18 +22,7 @@ beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), "dz-manifests-"));
   await writeFile(join(directory, "Pulumi.yaml"), "name: mine\nruntime: nodejs\n");
   await writeFile(join(directory, "Pulumi.prod.yaml"), STACK);
-  run = {
-    environment: { HOME: directory },
-    workingDirectory: directory,
-    program: ["node", "dayzero.js"],
-    packageDirectory: directory,
-    columns: undefined,
-    narrator: { tell: () => undefined, close: () => undefined },
-    paint: (_style, text) => text,
-    signal: new AbortController().signal,
-    confirm: undefined,
-    askSecret: undefined,
-  };
+  run = testRun(directory);
 });
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
@@ -67,6 +57,23 @@ describe("manifests agent", () => {
       code: "USAGE",
       message: expect.stringContaining(`cannot use --${name} ${JSON.stringify(value)}: `),
     });
+  });
+
+  test("the image is the stack's agentImage where none is named; without either it says what to do", async () => {
+    const without = { image: undefined };
+    await expect(agent(without)).rejects.toMatchObject({
+      code: "USAGE",
+      message: 'cannot print the agent of stack "prod": no image of it is named',
+      hint: expect.stringMatching(/--image .* or set dayzero:gitops\.agentImage/),
+    });
+    await writeFile(join(directory, "Pulumi.prod.yaml"), `${STACK}  dayzero:gitops: { agentImage: ${IMAGE} }\n`);
+    try {
+      expect((await agent(without)).text).toContain(`image: ${IMAGE}`);
+      const other = IMAGE.replace("dayzero@", "other@");
+      expect((await agent({ image: other })).text).toContain(`image: ${other}`);
+    } finally {
+      await writeFile(join(directory, "Pulumi.prod.yaml"), STACK);
+    }
   });
 
   test.each(["dayzero", "ghcr.io/team/dayzero:1.2", "registry.example.com:5000/a_b/day-zero"])(

@@ -62,10 +62,11 @@ describe("parseStackSpec() of an existing cluster", () => {
       install: { namespace: "openbao", replicas: 1, storage: "10Gi", seal: { type: "shamir" } },
       shares: 1,
     });
-    const seal = { type: "transit", settings: { address: "https://other.example.com" } };
+    const egress = [{ cidr: "203.0.113.7/32", port: 8200 }];
+    const seal = { type: "transit", settings: { address: "https://other.example.com" }, egress };
     const vault = { address: "https://bao.example.com", install: { seal } };
     expect(parse({ ...IN_CLUSTER, "dayzero:vault": vault }).vault).toMatchObject({
-      install: { replicas: 3, seal: { ...seal, egress: [] } },
+      install: { replicas: 3, seal },
     });
   });
 
@@ -125,6 +126,16 @@ describe("parseStackSpec() of an existing cluster", () => {
       "install.replicas: expected an odd number",
     ],
     ["a cloud's seal without its plugin", install({ seal: { type: "awskms" } }), "seal.plugin: expected image"],
+    [
+      "a seal that OpenBao could not reach",
+      install({ seal: { type: "transit" } }),
+      "config.dayzero:vault.install.seal.egress: expected where the seal and its plugin's registry are (cidr and port)",
+    ],
+    [
+      "a seal that nothing may be reached of",
+      install({ seal: { type: "transit", egress: [] } }),
+      "install.seal.egress: ",
+    ],
     ["a mirror's image that can be replaced", install({ image: "mirror.example.com/openbao:2.7.1" }), "with a digest"],
     ["a quantity that is none", install({ storage: "much" }), "install.storage"],
     [
@@ -217,7 +228,12 @@ describe("parsePulumiConfig()", () => {
   );
   const seal = fc.oneof(
     fc.constant({ type: "shamir" }),
-    fc.record({ type: fc.constant("transit"), settings: some(texts), podLabels: some(texts) }),
+    fc.record({
+      type: fc.constant("transit"),
+      settings: some(texts),
+      podLabels: some(texts),
+      egress: fc.constant([{ cidr: "203.0.113.7/32", port: 8200 }]),
+    }),
   );
   const vault = fc.oneof(
     fc.record({ address: host, ca: some(fc.constant(CA)), login }),

@@ -125,6 +125,28 @@ test("looksLikeCredential() takes milliseconds for a megabyte", () => {
   expect(performance.now() - started).toBeLessThan(2_000);
 });
 
+/** What each form repeats without an end. */
+const ENDLESS: Readonly<Record<string, (length: number) => string>> = {
+  "a run of base64": (length) => "a".repeat(length),
+  "a run of base64 among words": (length) => `one ${"a".repeat(length)} two`,
+  "base64 in base64": (length) => base64("a".repeat(length)),
+  "the parts of a signed token": (length) => `eyJ${"a".repeat(length)}.${"b".repeat(length)}`,
+  "words before a private key": (length) => `-----BEGIN ${"A ".repeat(length / 2)}`,
+  "lines after the head of a private key": (length) => `-----BEGIN PRIVATE KEY-----${"\n".repeat(length)}`,
+  blanks: (length) => " ".repeat(length),
+};
+
+test.each(Object.entries(ENDLESS))("looksLikeCredential() takes ten million characters of %s", (_name, text) => {
+  expect(looksLikeCredential(text(10_000_000))).toBeUndefined();
+});
+
+test("looksLikeCredential() finds a credential behind ten million characters, and in them", () => {
+  const long = "a".repeat(10_000_000);
+  const [, key] = CREDENTIALS["PKCS #8"] as readonly [string, string];
+  expect(looksLikeCredential(`${long} ${key}`)).toBe("a private key");
+  expect(looksLikeCredential(base64(`${long} ${key}`))).toBe("a private key");
+});
+
 test("credentialProblems() names the path and the kind of each, never the value", () => {
   const [, key] = CREDENTIALS["PKCS #8"] as readonly [string, string];
   const [, token] = CREDENTIALS["a GitLab token"] as readonly [string, string];

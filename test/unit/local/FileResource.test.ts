@@ -121,6 +121,34 @@ test("secretFileResource, includes another secret file and follows it", async ()
   expect(await readFile(join(directory, "etc/server.conf"), "utf8")).toBe(`user default >${drawn}\n`);
 });
 
+test("secretFileResource, is drawn again when it was changed, and tells nothing of what was in it", async () => {
+  const inputs = { path: "etc/server.conf", template: "user >{{random:hex:16}}\n", purpose: "its server's" };
+  const { live, id, ctx } = await converge(secretFileResource, inputs);
+  const file = join(directory, "etc/server.conf");
+  const content = await readFile(file, "utf8");
+  await writeFile(file, content.slice(0, 12));
+  expect(await secretFileResource.read(id, ctx)).toBeUndefined();
+  const again = await converge(secretFileResource, inputs);
+  expect(again.changes.map((change) => change.action)).toEqual(["create"]);
+  expect(await readFile(file, "utf8")).toMatch(/^user >[0-9a-f]{32}\n$/);
+  expect(again.live.drawn).not.toBe(live.drawn);
+  expect((await converge(secretFileResource, inputs)).changes).toEqual([]);
+  expect(Object.keys(again.live).sort()).toEqual(["drawn", "path", "purpose", "templateDigest"]);
+});
+
+test("secretFileResource, is not drawn again when it was changed and what is stored depends on it", async () => {
+  const inputs = { path: "etc/key", template: "{{random:hex:16}}", purpose: "a key", loss: "fatal" };
+  await converge(secretFileResource, inputs);
+  const content = await readFile(join(directory, "etc/key"), "utf8");
+  await writeFile(join(directory, "etc/key"), "x");
+  await expect(converge(secretFileResource, inputs)).rejects.toMatchObject({
+    code: "SECRET_FILE_LOST",
+    message: "cannot use etc/key (a key): it was changed",
+  });
+  await writeFile(join(directory, "etc/key"), content);
+  expect((await converge(secretFileResource, inputs)).changes).toEqual([]);
+});
+
 test("secretFileResource, is drawn again when it was lost, and says so to who reads it", async () => {
   const inputs = { path: "etc/password", template: "{{random:hex:16}}", purpose: "a password" };
   const first = await converge(secretFileResource, inputs);

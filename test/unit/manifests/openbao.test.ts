@@ -127,10 +127,10 @@ test("assertOpenBaoSpec() names every problem, and shows no credential", () => {
     ...spec,
     image: "openbao:latest",
     replicas: 2,
-    seal: { ...transit, type: "awskms", settings: { secret_key: "hunter2" } },
+    seal: { ...transit, type: "awskms", settings: { secret_key: "hunter2" }, egress: [] },
   };
   expect(() => assertOpenBaoSpec(broken)).toThrow(
-    /4 problems\n {2}image: .*\n {2}replicas: .*\n {2}seal\.settings\.secret_key: a credential is not taken.*\n {2}seal\.plugin: /,
+    /5 problems\n {2}image: .*\n {2}replicas: .*\n {2}seal\.settings\.secret_key: a credential is not taken.*\n {2}seal\.plugin: .*\n {2}seal\.egress: /,
   );
   expect(() => assertOpenBaoSpec(broken)).not.toThrow(/hunter2/);
 });
