@@ -20,6 +20,12 @@ export interface ToolMaterials {
  */
 export function toolComponents(materials: ToolMaterials): Part {
   const tools = materials.lock.pins.map((pin) => toolComponent(pin, materials));
+  const ways = tools.map(
+    (tool): Dependency => ({
+      ref: tool["bom-ref"],
+      dependsOn: (tool.components ?? []).map((way) => way["bom-ref"]),
+    }),
+  );
   const builds = materials.lock.pins.flatMap((pin) =>
     pin.sources.flatMap((source): Dependency[] => {
       if (source.kind !== "go-build") return [];
@@ -28,7 +34,7 @@ export function toolComponents(materials: ToolMaterials): Part {
     }),
   );
   const modules = new Map([...materials.goModules.values()].flat().map((module) => [moduleRef(module), module]));
-  return { components: [...tools, ...[...modules.values()].map(moduleComponent)], dependencies: builds };
+  return { components: [...tools, ...[...modules.values()].map(moduleComponent)], dependencies: [...ways, ...builds] };
 }
 
 function toolComponent(pin: Pin, materials: ToolMaterials): Component {
