@@ -7,11 +7,23 @@ const ROOMS = {
   machine: ["config", "credentials"],
   issuers: ["config", "credentials", "manifests", "clients"],
   toolchain: ["config", "clients", "machine"],
+  sbom: ["config", "manifests", "toolchain"],
   daemons: ["config", "credentials", "manifests", "clients", "issuers", "machine"],
   resources: ["config", "credentials", "manifests", "clients", "issuers", "machine"],
   components: ["config", "manifests", "resources"],
   hosts: ["config", "credentials", "manifests", "clients", "issuers", "machine", "resources"],
-  cli: ["config", "credentials", "manifests", "clients", "machine", "toolchain", "daemons", "resources", "hosts"],
+  cli: [
+    "config",
+    "credentials",
+    "manifests",
+    "clients",
+    "machine",
+    "toolchain",
+    "sbom",
+    "daemons",
+    "resources",
+    "hosts",
+  ],
 };
 
 /** Rooms that know no file system, no Pulumi and no timers; time and randomness are passed in. */

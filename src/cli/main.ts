@@ -74,7 +74,8 @@ export async function main(argv: readonly string[]): Promise<void> {
     .option("--delete-repository", "remove the repository even when it holds commits of your own");
   outputOptions(program.command("tools").description("find, download or build the pinned tools"))
     .addOption(mirrorOption())
-    .action((options: OutputOptions & { mirror?: string }) =>
+    .option("--sbom", "print all that is pinned, its makers and digests, as CycloneDX 1.6; fetches nothing")
+    .action((options: OutputOptions & { mirror?: string; sbom?: boolean }) =>
       perform(options, async (run) => (await import("./commands/tools.ts")).tools(run, options)),
     );
 

@@ -98,6 +98,9 @@ function hintFor(root: InitialRootToken["state"], cause: unknown): string {
   if (root === "sealed") {
     return "an interrupted run left the initial root token sealed: run `dayzero up --identity FILE` with the age identity of a recipient";
   }
+  if (cause instanceof VaultError && cause.status >= 500) {
+    return "its log (logs/vault.log) says why it does not serve; data that a later release has written may be closed to an older one";
+  }
   return cause instanceof VaultError
     ? "Vault trusts another cluster than the one that runs: put data/etcd of that one back, or run `dayzero down` to begin anew"
     : "the operator's token comes from the cluster: see that it runs (`dayzero status`)";

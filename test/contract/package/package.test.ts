@@ -167,6 +167,17 @@ export default function program(): object {
     await checked.catch((error: { stdout: string }) => expect(error.stdout).toBe(""));
   });
 
+  test("dayzero tools --sbom has the pinned tools, and of npm what the package names itself", async () => {
+    const { metadata, components } = JSON.parse(await dayzero("tools", "--sbom")) as {
+      metadata: object;
+      components: { "bom-ref": string }[];
+    };
+    expect(JSON.stringify(metadata)).toContain("direct dependencies only");
+    const refs = components.map((one) => one["bom-ref"]);
+    expect(refs).toEqual(expect.arrayContaining(["tool:etcd", "npm:node_modules/zod"]));
+    expect(refs).not.toContain("npm:node_modules/vitest");
+  });
+
   test("plan, up, plan and down run the stack, from nothing and back to it", async () => {
     const before = JSON.parse(await dayzero("plan", "--json")) as { changes: unknown[] };
     expect(before.changes.length).toBeGreaterThan(10);

@@ -47,6 +47,14 @@ describe("dayzero", () => {
     expect(stderr).toBe("");
   });
 
+  test("tools --sbom prints a CycloneDX document, and fetches nothing", async () => {
+    const { code, stdout, stderr } = await dayzero("tools", "--sbom");
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(JSON.parse(stdout)).toMatchObject({ bomFormat: "CycloneDX", specVersion: "1.6" });
+    expect((await dayzero("tools", "--sbom")).stdout).toBe(stdout);
+    expect(await readdir(join(directory, "cache", "dayzero")).catch(() => [])).not.toContain("tools.lock");
+  });
+
   test.each([
     [["up", "--recipients", "x"], "--recipients"],
     [["rise"], "rise"],
