@@ -1,3 +1,4 @@
+import { redactCredentials } from "../config/redactCredentials.ts";
 import type { ConvergeEvent } from "../hosts/converge/ConvergeEvent.ts";
 import type { Narrator } from "./narrator/Narrator.ts";
 
@@ -55,7 +56,7 @@ export function convergeNarration(narrator: Narrator): { tell(event: ConvergeEve
       case "log":
         // Errors come again as the run's own failure.
         if (event.severity === "warning" || event.severity === "info")
-          narrator.tell({ kind: "note", message: event.message });
+          narrator.tell({ kind: "note", message: redactCredentials(event.message) });
     }
   };
   return {
