@@ -70,6 +70,9 @@ export async function main(argv: readonly string[]): Promise<void> {
     "show processes, controller, revision and credentials",
     async () => (await import("./commands/status.ts")).status,
   );
+  sourceOptions(
+    command("doctor", "check what up needs, before it", async () => (await import("./commands/doctor.ts")).doctor),
+  );
   command("down", "remove what the stack made, and nothing else", async () => (await import("./commands/down.ts")).down)
     .option("--yes", "do not ask")
     .option("--delete-repository", "remove the repository even when it holds commits of your own");
@@ -198,11 +201,14 @@ function outputOptions(command: Command): Command {
 }
 
 function stackOptions(command: Command): Command {
+  return sourceOptions(command).option("--identity <file>", "age identity that opens the sealed Vault", noOption);
+}
+
+function sourceOptions(command: Command): Command {
   return command
     .option("--repo <path|url>", "your own repository (remembered); without it a scaffold is made", noOption)
     .option("--branch <name>", "branch to reconcile", noOption)
     .option("--path <folder>", "folder of the repository to reconcile", noOption)
-    .option("--identity <file>", "age identity that opens the sealed Vault", noOption)
     .addOption(mirrorOption());
 }
 
