@@ -51,6 +51,9 @@ function whyNot(ways: readonly Way[]): string {
   return [...new Set(ways.map(({ seen }) => seen))].join(", ") || "no way for this platform";
 }
 
+/** As `pip --version`, which takes ten times as long. */
+const PIP_VERSION = "import importlib.metadata; print('pip', importlib.metadata.version('pip'))";
+
 class Ways {
   readonly #options: Options;
   readonly #platform: Platform;
@@ -76,7 +79,7 @@ class Ways {
         this.#go ??= this.#askGo();
         return this.#go;
       case "wheel":
-        return this.#has("python3", ["-m", "pip", "--version"], "pip");
+        return this.#has("python3", ["-c", PIP_VERSION], "pip");
       case "make":
         return this.#has("make", ["--version"], "make");
     }
@@ -141,10 +144,7 @@ class Ways {
   async #has(command: string, words: readonly string[], what: string): Promise<Way> {
     try {
       const { stdout } = await promisify(execFile)(command, words, { env: this.#options.environment });
-      return {
-        open: true,
-        seen: `${/^\S+ \S+( \S+)?(?=\n| from)/.exec(stdout)?.[0] ?? what} (its network is not asked)`,
-      };
+      return { open: true, seen: `${stdout.split("\n")[0] || what} (its network is not asked)` };
     } catch {
       return { open: false, seen: `no ${what}` };
     }
