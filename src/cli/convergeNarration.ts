@@ -1,4 +1,3 @@
-import { redactCredentials } from "../config/redactCredentials.ts";
 import type { ConvergeEvent } from "../hosts/converge/ConvergeEvent.ts";
 import type { Narrator } from "./narrator/Narrator.ts";
 
@@ -56,7 +55,7 @@ export function convergeNarration(narrator: Narrator): { tell(event: ConvergeEve
       case "log":
         // Errors come again as the run's own failure.
         if (event.severity === "warning" || event.severity === "info")
-          narrator.tell({ kind: "note", message: redactCredentials(event.message) });
+          narrator.tell({ kind: "note", message: event.message });
     }
   };
   return {

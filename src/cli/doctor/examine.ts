@@ -1,4 +1,5 @@
 import { failureOf } from "../../config/failureOf.ts";
+import { redactCredentials } from "../../config/redactCredentials.ts";
 import { type Finding, not } from "./Finding.ts";
 
 /** How long a check may take: whoever waits for a table wants it soon. */
@@ -25,7 +26,8 @@ export async function examine(
     timer = setTimeout(resolve, patienceMs, finding);
   });
   try {
-    return { id, ...(await Promise.race([check(), late])) };
+    const { result, seen, action } = await Promise.race([check(), late]);
+    return { id, result, seen: redactCredentials(seen), action: action && redactCredentials(action) };
   } catch (error) {
     const { message, hint } = failureOf(error);
     return { id, ...not("problem", message, hint) };

@@ -13,7 +13,7 @@ import { checkNode } from "../../../../src/cli/doctor/checkNode.ts";
 import { checkPorts } from "../../../../src/cli/doctor/checkPorts.ts";
 import { checkRecipients } from "../../../../src/cli/doctor/checkRecipients.ts";
 import { examine } from "../../../../src/cli/doctor/examine.ts";
-import { ok } from "../../../../src/cli/doctor/Finding.ts";
+import { not, ok } from "../../../../src/cli/doctor/Finding.ts";
 import { generateIdentity, recipientOf } from "../../../../src/credentials/sealing.ts";
 import { freePorts } from "../../../../src/machine/freePorts.ts";
 import { bootId } from "../../../../src/machine/processIdentity.ts";
@@ -187,6 +187,16 @@ describe("checkRecipients()", () => {
 });
 
 describe("examine()", () => {
+  test("shows no credential of a URL that a person named", async () => {
+    const mirror = "https://me:canary-in-a-url@mirror.example/etcd";
+    const said = [
+      await examine("a", () => not("problem", mirror, mirror)),
+      await examine("b", () => Promise.reject(new Error(mirror))),
+    ];
+    expect(JSON.stringify(said)).toContain("mirror.example/etcd");
+    expect(JSON.stringify(said)).not.toContain("canary");
+  });
+
   test("gives up on a check that takes too long", async () => {
     expect(await examine("slow", () => new Promise(() => undefined), 20)).toMatchObject({
       result: "unknown",
