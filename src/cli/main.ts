@@ -318,8 +318,8 @@ function endOnUncaught(argv: readonly string[]): void {
       () => process.exit(EXIT.failed),
     );
   };
+  // Node raises a rejection that nobody handles as one of these.
   process.on("uncaughtException", end);
-  process.on("unhandledRejection", end);
 }
 
 /** Where no command is running whose options and narrator are known. */
