@@ -11,10 +11,10 @@ import type { Context } from "../resources/Resource.ts";
 import { loadResource } from "../resources/registry.ts";
 import type { Tool } from "../toolchain/ensureTools.ts";
 import { assertAnswers } from "./assertAnswers.ts";
-import { checkNewSource } from "./checkNewSource.ts";
 import { convergeNarration } from "./convergeNarration.ts";
 import { createContext } from "./createContext.ts";
 import { findGit } from "./findGit.ts";
+import { lookAtNewSource } from "./lookAtNewSource.ts";
 import { provideTools } from "./provideTools.ts";
 import type { Run } from "./Run.ts";
 import { assertStackKnown } from "./stack/assertStackKnown.ts";
@@ -60,7 +60,7 @@ export async function convergeStack<Result>(
   const program = await findProgram(before.project);
   await checkStateFolder(before.layout.directory);
   if (options.repo !== undefined && before.choice.source !== before.remembered.source)
-    await checkNewSource(run, before);
+    await lookAtNewSource(run, before);
   await askForToken(run, before.spec, memory);
   const lock = dryRun ? undefined : await holdStack(run, stack, before.layout);
   try {

@@ -47,7 +47,8 @@ function continueIn(node) {
   for (const signal of /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"]))
     process.on(signal, () => child.kill(signal));
   child.on("error", (error) => {
-    process.stderr.write(`dayzero: cannot start ${node}: ${error.message}\n`);
+    process.stderr.write(`error: cannot start ${node}: ${error.message} [NODE_UNSUITABLE]\n`);
+    process.stderr.write("hint: run npm ci, which brings the pinned Node\n");
     process.exit(1);
   });
   child.on("exit", (code, signal) => {
@@ -66,12 +67,18 @@ if (process.features.typescript) {
     process.on("disconnect", () => process.kill(process.pid, "SIGKILL"));
     process.channel.unref();
   }
-  const { main } = await import("./main.ts");
+  const { main } = await import("./main.ts").catch((/** @type {Error} */ error) => {
+    process.stderr.write(
+      `error: cannot load Dayzero's own code: ${error.message.split("\n")[0]} [INSTALLATION_BROKEN]\n`,
+    );
+    process.stderr.write("hint: run npm ci in the checkout, or install the package again\n");
+    process.exit(1);
+  });
   await main(process.argv);
 } else {
   const node = pinnedNode();
   if (node === undefined) {
-    process.stderr.write(`dayzero: Node ${process.version} cannot run TypeScript programs\n`);
+    process.stderr.write(`error: Node ${process.version} cannot run TypeScript programs [NODE_UNSUITABLE]\n`);
     process.stderr.write("hint: use Node 22.19 or later; in a checkout, npm ci without --omit=optional brings one\n");
     process.exit(1);
   }

@@ -1,4 +1,5 @@
 import { DayzeroError } from "../config/DayzeroError.ts";
+import type { ErrorCode } from "../config/errorCatalogue.ts";
 
 /** What the process ends with; `--help` documents them, scripts rely on them. */
 export const EXIT = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const;
@@ -13,8 +14,9 @@ Exit codes:
   130  interrupted`;
 
 /** Errors that are the caller's to correct: nothing was tried. */
-const USAGE_CODES = [
+const USAGE_CODES: readonly ErrorCode[] = [
   "USAGE",
+  "EXPLAIN_UNKNOWN",
   "STACK_INVALID",
   "STACK_FILE_UNREADABLE",
   "STACK_UNKNOWN",
@@ -38,6 +40,10 @@ export class Interrupted extends DayzeroError {
 }
 
 export function exitCodeOf(error: unknown): ExitCode {
-  if (error instanceof Interrupted) return EXIT.interrupted;
-  return error instanceof DayzeroError && USAGE_CODES.includes(error.code) ? EXIT.usage : EXIT.failed;
+  return error instanceof DayzeroError ? exitCodeFor(error.code) : EXIT.failed;
+}
+
+export function exitCodeFor(code: ErrorCode): ExitCode {
+  if (code === "INTERRUPTED") return EXIT.interrupted;
+  return USAGE_CODES.includes(code) ? EXIT.usage : EXIT.failed;
 }

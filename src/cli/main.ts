@@ -4,7 +4,7 @@ import { DayzeroError } from "../config/DayzeroError.ts";
 import { AGENT_PATHS } from "../manifests/agent/agentPaths.ts";
 import type { AgentCommandOptions } from "./commands/agent.ts";
 import type { ManifestsOptions } from "./commands/manifests.ts";
-import { EXIT, EXIT_CODES_HELP, type ExitCode, exitCodeOf, Interrupted } from "./exitCodes.ts";
+import { EXIT, EXIT_CODES_HELP, type ExitCode, Interrupted } from "./exitCodes.ts";
 import type { ProgramName } from "./init/projectFiles.ts";
 import type { Outcome, Run } from "./Run.ts";
 
@@ -30,6 +30,7 @@ type Action<Options> = (run: Run, stack: string, options: Options) => Promise<Ou
 /** The command line. Reads `process`, runs one command, prints its outcome and exits: nothing else does any of these. */
 export async function main(argv: readonly string[]): Promise<void> {
   let exitCode: ExitCode = EXIT.ok;
+  endOnUncaught(argv);
   // Who reads may leave (`| head`): that costs the narration, never the run.
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
 
@@ -69,6 +70,9 @@ export async function main(argv: readonly string[]): Promise<void> {
     "show processes, controller, revision and credentials",
     async () => (await import("./commands/status.ts")).status,
   );
+  sourceOptions(
+    command("doctor", "check what up needs, before it", async () => (await import("./commands/doctor.ts")).doctor),
+  );
   command("down", "remove what the stack made, and nothing else", async () => (await import("./commands/down.ts")).down)
     .option("--yes", "do not ask")
     .option("--delete-repository", "remove the repository even when it holds commits of your own");
@@ -78,6 +82,14 @@ export async function main(argv: readonly string[]): Promise<void> {
     .action((options: OutputOptions & { mirror?: string; sbom?: boolean }) =>
       perform(options, async (run) => (await import("./commands/tools.ts")).tools(run, options)),
     );
+
+  outputOptions(
+    program
+      .command("explain [code]")
+      .description("say what an error code means and what to do; all of them without one"),
+  ).action((code: string | undefined, options: OutputOptions) =>
+    perform(options, async (run) => (await import("./commands/explain.ts")).explain(run, code)),
+  );
 
   outputOptions(
     program.command("init [folder]").description("make a Pulumi project that uses Dayzero, or complete one"),
@@ -196,11 +208,14 @@ function outputOptions(command: Command): Command {
 }
 
 function stackOptions(command: Command): Command {
+  return sourceOptions(command).option("--identity <file>", "age identity that opens the sealed Vault", noOption);
+}
+
+function sourceOptions(command: Command): Command {
   return command
     .option("--repo <path|url>", "your own repository (remembered); without it a scaffold is made", noOption)
     .option("--branch <name>", "branch to reconcile", noOption)
     .option("--path <folder>", "folder of the repository to reconcile", noOption)
-    .option("--identity <file>", "age identity that opens the sealed Vault", noOption)
     .addOption(mirrorOption());
 }
 
@@ -248,11 +263,9 @@ async function performCommand(output: OutputOptions, work: (run: Run) => Promise
   } catch (caught) {
     // Whatever broke because of the interruption is not the news.
     const error = interruption.aborted ? interruption.reason : caught;
-    const { failureJson, failureText } = await import("./reportFailure.ts");
+    const { reportFailure } = await import("./reportFailure.ts");
     narrator.close();
-    process.stderr.write(failureText(error, { debug: output.debug === true, paint: createPaint(color) }));
-    if (json) await print(`${JSON.stringify(failureJson(error))}\n`);
-    return exitCodeOf(error);
+    return reportFailure(error, { debug: output.debug === true, json, paint: createPaint(color) }, process);
   }
 }
 
@@ -304,8 +317,31 @@ async function reportUsage(argv: readonly string[], program: Command, error: unk
         hint: `see ${calledCommand(program, argv.slice(2))} --help`,
       })
     : error;
-  const { failureJson, failureText } = await import("./reportFailure.ts");
-  process.stderr.write(failureText(usage, { debug: argv.includes("--debug"), paint: (_, text) => text }));
-  if (argv.includes("--json")) await print(`${JSON.stringify(failureJson(usage))}\n`);
-  return exitCodeOf(usage);
+  return reportPlainly(argv, usage);
+}
+
+/** What nobody waited for ends the process as any failure does, and at once: what it still holds is not known. */
+function endOnUncaught(argv: readonly string[]): void {
+  let ending = false;
+  const end = (error: unknown): void => {
+    if (ending) return;
+    ending = true;
+    reportPlainly(argv, error).then(
+      (exitCode) => process.exit(exitCode),
+      () => process.exit(EXIT.failed),
+    );
+  };
+  // Node raises a rejection that nobody handles as one of these.
+  process.on("uncaughtException", end);
+}
+
+/** Where no command is running whose options and narrator are known. */
+async function reportPlainly(argv: readonly string[], error: unknown): Promise<ExitCode> {
+  const { reportFailure } = await import("./reportFailure.ts");
+  const options = {
+    debug: argv.includes("--debug"),
+    json: argv.includes("--json"),
+    paint: (_: string, text: string) => text,
+  };
+  return reportFailure(error, options, process);
 }

@@ -1,4 +1,4 @@
-import type { Tool, ToolProgress } from "../toolchain/ensureTools.ts";
+import type { Tool, ToolchainOptions, ToolProgress } from "../toolchain/ensureTools.ts";
 import { formatElapsed } from "./narrator/formatElapsed.ts";
 import type { Narrator } from "./narrator/Narrator.ts";
 import { cacheDirectory, type Run } from "./Run.ts";
@@ -12,20 +12,28 @@ export async function provideTools(
   run: Pick<Run, "environment" | "narrator" | "signal">,
   options: { mirror?: string | undefined; names?: readonly string[] | undefined },
 ): Promise<Tool[]> {
-  const [{ ensureTools }, { readToolchainLock }] = await Promise.all([
-    import("../toolchain/ensureTools.ts"),
-    import("../toolchain/ToolchainLock.ts"),
-  ]);
+  const { ensureTools } = await import("../toolchain/ensureTools.ts");
   return ensureTools({
-    cacheDir: cacheDirectory(run.environment),
-    ...(options.mirror === undefined ? {} : { mirror: options.mirror }),
-    ...(options.names === undefined ? {} : { names: [...options.names] }),
-    ...(run.environment.PATH === undefined ? {} : { path: run.environment.PATH }),
-    environment: Object.fromEntries(Object.entries(run.environment).filter(([name]) => PASSED.test(name))),
+    ...(await toolchainOptions(run, options)),
     onProgress: toolNarration(run.narrator),
     signal: run.signal,
-    lock: await readToolchainLock(),
   });
+}
+
+/** Which tools, where they are kept, and all that getting them may see. */
+export async function toolchainOptions(
+  { environment }: Pick<Run, "environment">,
+  options: { mirror?: string | undefined; names?: readonly string[] | undefined },
+): Promise<ToolchainOptions> {
+  const { readToolchainLock } = await import("../toolchain/ToolchainLock.ts");
+  return {
+    cacheDir: cacheDirectory(environment),
+    ...(options.mirror === undefined ? {} : { mirror: options.mirror }),
+    ...(options.names === undefined ? {} : { names: [...options.names] }),
+    ...(environment.PATH === undefined ? {} : { path: environment.PATH }),
+    environment: Object.fromEntries(Object.entries(environment).filter(([name]) => PASSED.test(name))),
+    lock: await readToolchainLock(),
+  };
 }
 
 function toolNarration(narrator: Narrator): (event: ToolProgress) => void {

@@ -102,6 +102,13 @@ export class KubernetesClient {
     }
   }
 
+  /** The server's clock, to the second, as its answer's Date header tells it (RFC 9110, 6.6.1); `undefined` where it tells none. */
+  async serverTime(): Promise<Date | undefined> {
+    const { headers, body } = await this.#send("GET", "/version", {});
+    await body.dump();
+    return headers.date === undefined ? undefined : new Date(String(headers.date));
+  }
+
   /** The object, or `undefined` when there is none (or no such kind). */
   async get<T = KubernetesManifest>(ref: KubernetesReference): Promise<T | undefined> {
     return this.#unlessAbsent(async () => this.request<T>("GET", await this.#discovery.path(ref)));

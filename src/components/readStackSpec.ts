@@ -17,6 +17,6 @@ export function readStackSpec(): StackSpec {
     });
   } catch (error) {
     if (!(error instanceof DayzeroError)) throw error;
-    throw new RunError(error.hint === undefined ? error.message : `${error.message}\nhint: ${error.hint}`);
+    throw new RunError(`${error.message} [${error.code}]\nhint: ${error.hint}`);
   }
 }

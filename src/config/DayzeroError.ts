@@ -1,17 +1,19 @@
+import type { ErrorCode } from "./errorCatalogue.ts";
+
 /**
  * The one error a user is meant to read.
  *
  * `message` says what was attempted and the value seen, lower case, no full stop; `hint` is the next action.
- * Neither may hold a secret. `code` is UPPER_SNAKE and stable: scripts and documentation refer to it.
+ * Neither may hold a secret. `code` is stable: scripts and documentation refer to it, and `dayzero explain` tells more.
  */
 export class DayzeroError extends Error {
-  readonly code: string;
-  readonly hint: string | undefined;
+  readonly code: ErrorCode;
+  readonly hint: string;
 
-  constructor(code: string, message: string, options: { cause?: unknown; hint?: string } = {}) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+  constructor(code: ErrorCode, message: string, { cause, hint }: { cause?: unknown; hint: string }) {
+    super(message, cause === undefined ? undefined : { cause });
     this.name = "DayzeroError";
     this.code = code;
-    this.hint = options.hint;
+    this.hint = hint;
   }
 }

@@ -48,6 +48,10 @@ async function removeStale(path: string): Promise<void> {
     });
     socket.on("error", () => resolve(false));
   });
-  if (lives) throw new DayzeroError("SOCKET_TAKEN", `cannot listen on ${path}: another process answers there`);
+  if (lives) {
+    throw new DayzeroError("SOCKET_TAKEN", `cannot listen on ${path}: another process answers there`, {
+      hint: "it runs already: see `dayzero status`, and end that one first if this one is to take its place",
+    });
+  }
   await rm(path, { force: true });
 }

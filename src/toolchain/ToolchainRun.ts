@@ -172,6 +172,6 @@ function summary(pin: Pin, failures: DayzeroError[]): DayzeroError {
   const earlier = failures.slice(0, -1).map((error) => `\n  before: ${firstLine(error)}`);
   return new DayzeroError(last.code, `cannot get ${pin.name} ${pin.version}: ${last.message}${earlier.join("")}`, {
     cause: last,
-    ...(last.hint === undefined ? {} : { hint: last.hint }),
+    hint: last.hint,
   });
 }

@@ -82,7 +82,11 @@ async function dropLeftovers(cache: ToolCache): Promise<void> {
   await cache.dropBuildCaches().finally(() => lock.release());
 }
 
-async function observeAndPlan(options: ToolchainOptions, cache: ToolCache): Promise<PlannedTool[]> {
+/** Which of the tools are there, and how each of the others would be got. Changes nothing. */
+export async function observeAndPlan(
+  options: ToolchainOptions,
+  cache: ToolCache = new ToolCache(options.cacheDir),
+): Promise<PlannedTool[]> {
   const { lock, names } = options;
   const facts = {
     lock,
@@ -116,7 +120,7 @@ function presentTool(tool: PlannedTool, cache: ToolCache): Tool {
   throw new RangeError(`${name} was planned and not made`);
 }
 
-function thisPlatform(): Platform {
+export function thisPlatform(): Platform {
   const seen = `${process.platform}-${process.arch}`;
   const platform = PLATFORMS.find((one) => one === seen);
   if (platform) return platform;

@@ -119,6 +119,13 @@ describe("up from nothing", () => {
     }
   });
 
+  test("leaves doctor nothing to put right, and its ports are its own", async () => {
+    const { checks } = await stack.json<{ checks: { id: string; result: string; seen: string }[] }>("doctor");
+    expect(checks.filter(({ result }) => result === "problem")).toEqual([]);
+    expect(checks.find(({ id }) => id === "ports")?.seen).toBe("11 remembered: 11 in use by the stack, 0 free");
+    expect(checks.find(({ id }) => id === "tools")?.result).toBe("ok");
+  });
+
   test("leaves the home of its processes empty", async () => {
     expect(await readdir(layout.home, { recursive: true })).toEqual([]);
   });

@@ -17,7 +17,9 @@ const ADDRESS = /^[^\s:/]+:\d{1,5}$/;
  */
 export async function provider(run: Run, engine: string | undefined): Promise<Outcome> {
   if (engine !== undefined && !ADDRESS.test(engine)) {
-    throw new DayzeroError("USAGE", `cannot serve an engine at ${JSON.stringify(engine)}: that is not <host>:<port>`);
+    throw new DayzeroError("USAGE", `cannot serve an engine at ${JSON.stringify(engine)}: that is not <host>:<port>`, {
+      hint: "Pulumi's engine starts this command by itself: run `pulumi up`",
+    });
   }
   await servePlugin({
     engine,

@@ -1,5 +1,6 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { failureOf } from "../../config/failureOf.ts";
 import type { ExistingSpec } from "../../config/StackSpec.ts";
 import type { LedgerEntry } from "../../credentials/LedgerEntry.ts";
 import { findDetached } from "../../machine/DetachedProcess.ts";
@@ -128,7 +129,7 @@ async function findResources(
       }
     });
     const late = `no answer in ${PATIENCE_MS / 1000} s`;
-    if (answer === undefined) unobservable.set(type, failure instanceof Error ? failure.message : late);
+    if (answer === undefined) unobservable.set(type, failure === undefined ? late : failureOf(failure).message);
     return answer?.value;
   };
   const found = await Promise.all(

@@ -7,6 +7,8 @@ import type { RenewalStatus } from "../renewer/Renewal.ts";
 /** A turn takes half a minute at most, and what it asks for a minute or so when nobody answers. */
 const ALIVE_MS = 180_000;
 
+const SEE_LOG = "see its log: kubectl -n dayzero-system logs deployment/dayzero-agent-<repository>";
+
 const schema = z.object({
   at: z.iso.datetime(),
   expiresAt: z.iso.datetime().nullable(),
@@ -26,20 +28,22 @@ export async function writeHeartbeat(path: string, status: RenewalStatus, now: D
 export async function checkHeartbeat(path: string, question: AgentQuestion, now: Date): Promise<void> {
   const text = await readIfThere(path);
   const beat = schema.safeParse(text === undefined ? undefined : JSON.parse(text)).data;
-  if (beat === undefined) throw failed("ALIVE", `there is no heartbeat in ${path}`);
+  if (beat === undefined) throw notAlive(`there is no heartbeat in ${path}`);
   const seconds = Math.round((now.getTime() - Date.parse(beat.at)) / 1000);
-  if (seconds * 1000 > ALIVE_MS) throw failed("ALIVE", `its last heartbeat was ${seconds} s ago`);
+  if (seconds * 1000 > ALIVE_MS) throw notAlive(`its last heartbeat was ${seconds} s ago`);
   if (question === "alive") return;
   const why = beat.lastError === null ? "" : `: ${beat.lastError}`;
-  if (beat.expiresAt === null) throw failed("READY", `it has not seen the credential yet${why}`);
-  if (beat.renewedAt === null) throw failed("READY", `it has not renewed the credential yet${why}`);
+  if (beat.expiresAt === null) throw notReady(`it has not seen the credential yet${why}`);
+  if (beat.renewedAt === null) throw notReady(`it has not renewed the credential yet${why}`);
   if (Date.parse(beat.expiresAt) <= now.getTime()) {
-    throw failed("READY", `the credential expired at ${beat.expiresAt}${why}`);
+    throw notReady(`the credential expired at ${beat.expiresAt}${why}`);
   }
 }
 
-function failed(state: "ALIVE" | "READY", reason: string): DayzeroError {
-  return new DayzeroError(`AGENT_NOT_${state}`, `the agent is not ${state.toLowerCase()}: ${reason}`, {
-    hint: "see its log",
-  });
+function notAlive(reason: string): DayzeroError {
+  return new DayzeroError("AGENT_NOT_ALIVE", `the agent is not alive: ${reason}`, { hint: SEE_LOG });
+}
+
+function notReady(reason: string): DayzeroError {
+  return new DayzeroError("AGENT_NOT_READY", `the agent is not ready: ${reason}`, { hint: SEE_LOG });
 }

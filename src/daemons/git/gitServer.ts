@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer } from "node:https";
 import { isAbsolute, join } from "node:path";
 import { DayzeroError } from "../../config/DayzeroError.ts";
+import { failureOf } from "../../config/failureOf.ts";
 import { fingerprintOf } from "../../issuers/fingerprintOf.ts";
 import { GIT_USERNAME } from "../../issuers/gitUsername.ts";
 import { StackLayout } from "../../machine/StackLayout.ts";
@@ -74,7 +75,7 @@ export async function serveGit(options: ServeGitOptions): Promise<void> {
       (line) => line === undefined || log(JSON.stringify(line)),
       (error: unknown) => {
         response.destroy();
-        log(JSON.stringify({ time: now().toISOString(), failed: error instanceof Error ? error.message : "unknown" }));
+        log(JSON.stringify({ time: now().toISOString(), failed: failureOf(error).message }));
       },
     );
   });

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { failureOf } from "../../config/failureOf.ts";
 
 /** Bytes of a request's body as sent (wants and haves, usually gzipped). */
 export const REQUEST_LIMIT_BYTES = 32 * 1024 * 1024;
@@ -84,7 +85,7 @@ export async function runGitBackend(run: BackendRun): Promise<BackendResult> {
     await closed;
     if (response.headersSent) response.destroy();
     else answerFailure(response, oversized ? 413 : 500);
-    const reason = oversized ? "request-too-large" : error instanceof Error ? error.message : "unknown";
+    const reason = oversized ? "request-too-large" : failureOf(error).message;
     return { bytes, failure: [reason, lastLine(stderr)].filter((text) => text !== "").join(": ") };
   } finally {
     response.off("close", gone);

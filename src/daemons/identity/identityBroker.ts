@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import type { IncomingMessage } from "node:http";
+import { failureOf } from "../../config/failureOf.ts";
 import { mintClientCertificate } from "../../machine/mintClientCertificate.ts";
 import { StackLayout } from "../../machine/StackLayout.ts";
 import { serveOnSocket } from "../../machine/serveOnSocket.ts";
@@ -61,8 +62,9 @@ async function handle(request: IncomingMessage, issuer: TokenIssuer): Promise<{ 
 
 function failure(error: unknown): { status: number; body: object } {
   if (error instanceof TokenRefused) return { status: error.status, body: { error: error.message } };
-  process.stderr.write(`identity-broker: ${String(error)}\n`);
-  return { status: 502, body: { error: String(error) } };
+  const { code, message } = failureOf(error);
+  process.stderr.write(`identity-broker: ${message} [${code}]\n`);
+  return { status: 502, body: { error: message } };
 }
 
 async function readJson(request: IncomingMessage): Promise<Record<string, unknown>> {

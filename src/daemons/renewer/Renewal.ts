@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { DayzeroError } from "../../config/DayzeroError.ts";
+import { failureOf } from "../../config/failureOf.ts";
 import { planRenewal } from "../../issuers/planRenewal.ts";
 
 /** The times of the credential that is in place. */
@@ -130,8 +130,7 @@ export class Renewal {
   }
 }
 
-/** Messages of our own errors and clients hold no secret. */
 function describeFailure(error: unknown): string {
-  if (!(error instanceof Error)) return "unknown";
-  return error instanceof DayzeroError ? `${error.code}: ${error.message}` : error.message;
+  const { code, message } = failureOf(error);
+  return code === "INTERNAL" ? message : `${code}: ${message}`;
 }

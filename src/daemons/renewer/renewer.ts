@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { KubernetesClient } from "../../clients/KubernetesClient.ts";
+import { failureOf } from "../../config/failureOf.ts";
 import { StackLayout } from "../../machine/StackLayout.ts";
 import { serveOnSocket } from "../../machine/serveOnSocket.ts";
 import { rootApplicationReference } from "../../manifests/argocd/rootApplication.ts";
@@ -49,7 +50,7 @@ export async function serveRenewer({ directory, signal, ...options }: ServeRenew
   const refresher = new Refresher({
     client: kubernetes,
     application: { ...rootApplicationReference, namespace: config.namespace, name: config.application },
-    onFailure: (error) => log({ event: "refresh failed", error: reasonOf(error) }),
+    onFailure: (error) => log({ event: "refresh failed", error: failureOf(error).message }),
   });
 
   const stopServing = await serveOnSocket(layout.renewerSocket, async ({ method, url: path }) => {
@@ -60,7 +61,7 @@ export async function serveRenewer({ directory, signal, ...options }: ServeRenew
       log({ event: "refresh requested" });
       return { status: 202, body: {} };
     } catch (error) {
-      const reason = reasonOf(error);
+      const reason = failureOf(error).message;
       log({ event: "refresh failed", error: reason });
       return { status: 503, body: { error: reason } };
     }
@@ -68,8 +69,4 @@ export async function serveRenewer({ directory, signal, ...options }: ServeRenew
   await renewal.run(signal);
   await stopServing();
   await Promise.all([kubernetes.close(), close()]);
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : "unknown";
 }

@@ -1,5 +1,5 @@
-import { KubernetesError } from "../../clients/KubernetesError.ts";
 import { DayzeroError } from "../../config/DayzeroError.ts";
+import { failureOf } from "../../config/failureOf.ts";
 import { CREDENTIAL_REFUSED, credentialProblems } from "../../credentials/credentialProblems.ts";
 import type { LedgerEntry } from "../../credentials/LedgerEntry.ts";
 import type { Change, Context } from "../../resources/Resource.ts";
@@ -313,12 +313,6 @@ function protectedFromReplace(id: string, changes: readonly Change[]): DayzeroEr
 }
 
 function named(error: unknown, type: string, name: string): DayzeroError {
-  const { message } = error as Error;
-  const known = error instanceof DayzeroError ? error : undefined;
-  const unanswered = error instanceof KubernetesError && error.status === 0;
-  const hint = known?.hint ?? (unanswered ? "run `dayzero status`: it tells what does not answer" : undefined);
-  return new DayzeroError(known?.code ?? "RESOURCE_FAILED", `cannot converge ${type} "${name}": ${message}`, {
-    cause: error,
-    ...(hint === undefined ? {} : { hint }),
-  });
+  const { code, message, hint } = failureOf(error);
+  return new DayzeroError(code, `cannot converge ${type} "${name}": ${message}`, { cause: error, hint });
 }

@@ -1,4 +1,5 @@
 import { DayzeroError } from "../../config/DayzeroError.ts";
+import { failureOf } from "../../config/failureOf.ts";
 import type { Change, Context, Stay } from "../../resources/Resource.ts";
 import { assertIdentity } from "../assertIdentity.ts";
 import type { AnyHandler } from "../Handler.ts";
@@ -106,10 +107,10 @@ async function remove({ handler, id, protect, stay }: Dropped, options: Options)
     }
   } catch (error) {
     options.emit({ ...resource, kind: "resource-failed", error: error as Error, ms: elapsed() });
-    const { message } = error as Error;
+    const { message, hint } = failureOf(error);
     throw new DayzeroError("REMOVAL_FAILED", `cannot remove ${type} "${name}": ${message}`, {
       cause: error,
-      hint: (error instanceof DayzeroError && error.hint) || "run `dayzero up` again once the cause is gone",
+      hint,
     });
   }
   options.emit({ ...resource, kind: "resource-finished", action, changes, ms: elapsed() });

@@ -5,6 +5,7 @@ import messages from "@pulumi/pulumi/proto/provider_pb.js";
 import empty from "google-protobuf/google/protobuf/empty_pb.js";
 import struct from "google-protobuf/google/protobuf/struct_pb.js";
 import { DayzeroError } from "../../config/DayzeroError.ts";
+import { failureOf } from "../../config/failureOf.ts";
 import type { Difference } from "./Difference.ts";
 import { isOwnPeer } from "./isOwnPeer.ts";
 import type { ResourceProvider, Wire } from "./ResourceProvider.ts";
@@ -19,7 +20,9 @@ interface ProviderServerOptions {
 
 /** A Kubernetes object has 1.5 MB at most (etcd's own limit), and a request holds three versions of one. */
 const MAX_REQUEST_BYTES = 4_500_000;
-const STRANGER = new DayzeroError("PEER_REFUSED", "only the user who runs this plugin is answered");
+const STRANGER = new DayzeroError("PEER_REFUSED", "cannot answer: only the user who runs this plugin is answered", {
+  hint: "run `pulumi up` as the user who is to own the stack",
+});
 
 const { PropertyDiff, DiffResponse } = messages;
 const { Kind } = PropertyDiff;
@@ -207,9 +210,8 @@ function codeOf(error: unknown): grpc.status {
 
 /** What a person reads: the code is what documentation and scripts refer to. */
 function describe(error: unknown): string {
-  if (!(error instanceof DayzeroError)) return error instanceof Error ? error.message : String(error);
-  const hint = error.hint === undefined ? "" : `\nhint: ${error.hint}`;
-  return `${error.message} (${error.code})${hint}`;
+  const { code, message, hint } = failureOf(error);
+  return `${message} [${code}]\nhint: ${hint}`;
 }
 
 function diffResponse({ changed, paths, diffs, deleteBeforeReplace }: Difference): InstanceType<typeof DiffResponse> {

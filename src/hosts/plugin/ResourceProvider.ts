@@ -240,7 +240,9 @@ export class ResourceProvider {
     const inputs = this.#decode(news);
     if (inputs.unknown.length > 0) {
       if (preview) return { id: "", properties: news };
-      throw new DayzeroError("INPUTS_UNKNOWN", `its inputs are not known: ${inputs.unknown.join(", ")}`);
+      throw new DayzeroError("INPUTS_UNKNOWN", `its inputs are not known: ${inputs.unknown.join(", ")}`, {
+        hint: "run `pulumi up` without --target, so that what they come from is made first",
+      });
     }
     const parsed = resource.inputs.safeParse(inputs.values);
     if (!parsed.success) throw invalidInputs(parsed.error.issues);
@@ -304,12 +306,16 @@ export class ResourceProvider {
   async #resource(target: Target): Promise<AnyHandler> {
     const { stack, project, type } = parseUrn(target.urn);
     if (target.type !== "" && target.type !== type) {
-      throw new DayzeroError("URN_INVALID", `asked about a "${target.type}" whose URN says "${type}"`);
+      throw new DayzeroError("URN_INVALID", `asked about a "${target.type}" whose URN says "${type}"`, {
+        hint: "dayzero's provider answers Pulumi's engine: run `pulumi up`",
+      });
     }
     this.#served ??= { stack, project };
     if (stack !== this.#served.stack || project !== this.#served.project) {
       const served = `"${this.#served.stack}" of project "${this.#served.project}"`;
-      throw new DayzeroError("STACK_CHANGED", `asked about stack "${stack}" of "${project}" while serving ${served}`);
+      throw new DayzeroError("STACK_CHANGED", `asked about stack "${stack}" of "${project}" while serving ${served}`, {
+        hint: "let Pulumi start a provider for each run: unset PULUMI_DEBUG_PROVIDERS and run `pulumi up` again",
+      });
     }
     const resource = await this.#options.load(type);
     if (resource !== undefined) return resource;

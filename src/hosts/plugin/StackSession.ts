@@ -70,7 +70,9 @@ export class StackSession {
         this.#isRefused = true;
         throw error;
       }
-      throw new DayzeroError("STACK_NOT_HELD", "nothing was done: the stack could not be taken");
+      throw new DayzeroError("STACK_NOT_HELD", "nothing was done: the stack could not be taken", {
+        hint: "the first error of this run says why: once its cause is gone, run `pulumi up` again",
+      });
     }
   }
 
@@ -97,7 +99,7 @@ export class StackSession {
       const tool = (name: string): readonly string[] => {
         if (name === "dayzero" || this.#hasTools) return base.tool(name);
         wanted = name;
-        throw new DayzeroError("TOOLS_WANTED", `the pinned tools are not there yet, "${name}" is needed`);
+        throw new Error(`the pinned tools are not there yet, "${name}" is needed`);
       };
       try {
         const result = await work({ ...base, signal, narrate, tool });

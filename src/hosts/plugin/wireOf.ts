@@ -20,7 +20,9 @@ function assertFlat(message: Struct, depth: number): void {
 
 function assertFlatValue(value: Value, depth: number): void {
   if (depth > MAX_DEPTH)
-    throw new DayzeroError("PROPERTIES_TOO_DEEP", `its properties are nested deeper than ${MAX_DEPTH} levels`);
+    throw new DayzeroError("PROPERTIES_TOO_DEEP", `its properties are nested deeper than ${MAX_DEPTH} levels`, {
+      hint: "see what the program passes to it, and make that flat",
+    });
   if (value.hasStructValue()) assertFlat(value.getStructValue() as Struct, depth + 1);
   for (const item of value.getListValue()?.getValuesList() ?? []) assertFlatValue(item, depth + 1);
 }

@@ -171,7 +171,7 @@ test.each<[string, () => Promise<unknown>, RegExp]>([
   [
     "a token of another audience, which Vault never sees",
     () => project("vault-token", "elsewhere"),
-    /its audience is "elsewhere", not "vault"\n.*hint: set audience: vault/,
+    /its audience is "elsewhere", not "vault" \[TOKEN_AUDIENCE_WRONG\]\nhint: set audience: vault/,
   ],
   ["no token", () => rm(join(folder, "identity", "vault-token")), /cannot read a service-account token/],
   [

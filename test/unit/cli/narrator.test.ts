@@ -1,4 +1,6 @@
+import type { WriteStream } from "node:tty";
 import { describe, expect, test } from "vitest";
+import { createNarrator } from "../../../src/cli/narrator/createNarrator.ts";
 import { formatElapsed } from "../../../src/cli/narrator/formatElapsed.ts";
 import { LiveNarrator } from "../../../src/cli/narrator/LiveNarrator.ts";
 import type { NarratorClock } from "../../../src/cli/narrator/Narrator.ts";
@@ -38,6 +40,17 @@ function plain() {
   const narrator = new PlainNarrator({ write: (text) => lines.push(text), clock, paint: plainPaint });
   return { clock, lines, narrator };
 }
+
+test("createNarrator() leaves credentials out of what other programs say", async () => {
+  const written: string[] = [];
+  const stderr = { write: (text: string) => written.push(text) } as unknown as WriteStream;
+  const narrator = await createNarrator({ stderr, live: false, color: false });
+  narrator.tell({ kind: "note", message: "fetching https://me:canary-in-a-url@mirror.example/etcd" });
+  narrator.tell({ kind: "waiting", phase: "vault", message: "x-vault-token: canary-in-a-header" });
+  narrator.close();
+  expect(written.join("")).toContain("mirror.example/etcd");
+  expect(written.join("")).not.toContain("canary");
+});
 
 describe("PlainNarrator", () => {
   test("writes one line for each thing that happens, with the time of whatever takes over a second", () => {

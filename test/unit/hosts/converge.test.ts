@@ -185,7 +185,7 @@ test("converge() rejects with the resource's name and cause, lets the rest in fl
   ];
 
   await expect(run({ boxes })).rejects.toMatchObject({
-    code: "RESOURCE_FAILED",
+    code: "INTERNAL",
     message: 'cannot converge dayzero:test:Box "bad": it does not close',
   });
   expect(store.log).toContain("applied slow");
@@ -235,7 +235,7 @@ test("converge() leaves what has a reason to stay, says so in the plan and in th
 test("converge() keeps the hint of a failed removal", async () => {
   await run({ boxes: [{ name: "a", size: 1 }] });
   store.removing = () => {
-    throw new DayzeroError("BOX_STUCK", "it is stuck", { hint: "pull" });
+    throw new DayzeroError("OBJECT_NOT_GONE", "it is stuck", { hint: "pull" });
   };
   await expect(run({ boxes: [] })).rejects.toMatchObject({ code: "REMOVAL_FAILED", hint: "pull" });
 });
@@ -393,7 +393,7 @@ test("converge() points to the status when Kubernetes does not answer", async ()
     throw new KubernetesError({ status: 0, reason: "Unreachable", method: "GET", path: "/api" });
   };
   await expect(run({ boxes: [{ name: "a", size: 1 }] })).rejects.toMatchObject({
-    code: "RESOURCE_FAILED",
+    code: "CLUSTER_UNREACHABLE",
     hint: expect.stringContaining("dayzero status"),
   });
 });

@@ -25,13 +25,13 @@ function issuer(answers: (DayzeroError | "accepted")[]): Issuer & { issued: numb
 const never = new AbortController().signal;
 
 test("issueProved() gives the forge a moment to know the new credential", async () => {
-  const slow = issuer([new DayzeroError("CREDENTIAL_REFUSED", "not known yet"), "accepted"]);
+  const slow = issuer([new DayzeroError("CREDENTIAL_REFUSED", "not known yet", { hint: "wait" }), "accepted"]);
   expect((await issueProved(slow, never)).fingerprint).toBe("f");
   expect([slow.issued, slow.probed]).toEqual([1, 2]);
 });
 
 test("issueProved() does not hide a forge that does not answer", async () => {
-  const gone = issuer([new DayzeroError("FORGE_UNREACHABLE", "connection refused")]);
+  const gone = issuer([new DayzeroError("FORGE_UNREACHABLE", "connection refused", { hint: "start it" })]);
   await expect(issueProved(gone, never)).rejects.toMatchObject({ code: "FORGE_UNREACHABLE" });
   expect(gone.probed).toBe(1);
 });

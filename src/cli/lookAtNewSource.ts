@@ -1,13 +1,17 @@
 import { isAbsolute } from "node:path";
+import type { SourceReferences } from "../resources/git/mirrorSource.ts";
 import { createContext } from "./createContext.ts";
 import { findGit } from "./findGit.ts";
 import type { Run } from "./Run.ts";
 import type { LoadedStack } from "./stack/loadStack.ts";
 
-/** Asks a repository that was named for the first time what it has, before anything is made for it. Throws as `lookAtSource` does. */
-export async function checkNewSource(run: Run, { spec, layout }: LoadedStack): Promise<void> {
+/** Asks a repository of others what it has, before anything is made for it; undefined where none is named. Throws as `lookAtSource` does. */
+export async function lookAtNewSource(
+  run: Pick<Run, "environment" | "signal" | "program">,
+  { spec, layout }: Pick<LoadedStack, "spec" | "layout">,
+): Promise<SourceReferences | undefined> {
   const { name, source } = spec.repository;
-  if (source === undefined) return;
+  if (source === undefined) return undefined;
   const [{ BareRepository }, { lookAtSource }, git] = await Promise.all([
     import("../resources/git/BareRepository.ts"),
     import("../resources/git/mirrorSource.ts"),
@@ -25,5 +29,5 @@ export async function checkNewSource(run: Run, { spec, layout }: LoadedStack): P
   const place = isAbsolute(source)
     ? ({ kind: "path", path: source } as const)
     : ({ kind: "url", url: source } as const);
-  await lookAtSource(new BareRepository(context, layout.repository(name)), place);
+  return lookAtSource(new BareRepository(context, layout.repository(name)), place);
 }
