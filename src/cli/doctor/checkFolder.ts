@@ -1,4 +1,4 @@
-import { stat, statfs } from "node:fs/promises";
+import { access, constants, stat, statfs } from "node:fs/promises";
 import { type Finding, not, ok } from "./Finding.ts";
 import { nearestFolder } from "./nearestFolder.ts";
 
@@ -17,13 +17,17 @@ const FILE_SYSTEMS: Readonly<Record<number, readonly [name: string, result: "war
 
 type FileSystemType = (folder: string) => Promise<number>;
 
-/** Where a folder is, or would be made: what kind of file system, and who else may look into it. That it can be written to is the caller's to check. */
+/** A folder that is there or would be made: may it be written to, what kind of file system it is on, and who else may look into it. */
 export async function checkFolder(
   folder: string,
   option: string,
   type: FileSystemType = fileSystemType,
 ): Promise<Finding> {
   const nearest = await nearestFolder(folder);
+  const writable = (await stat(nearest)).isDirectory() && (await isWritable(nearest));
+  if (!writable) {
+    return not("problem", `${folder}: ${nearest} is no folder that you may write to`, `name another with ${option}`);
+  }
   const known = FILE_SYSTEMS[await type(nearest)];
   if (known !== undefined) {
     const [name, result, why] = known;
@@ -33,6 +37,13 @@ export async function checkFolder(
   const { mode } = await stat(folder);
   const shown = `0${(mode & 0o777).toString(8)}`;
   return ok(`${folder} can be written to, mode ${shown}`);
+}
+
+function isWritable(folder: string): Promise<boolean> {
+  return access(folder, constants.R_OK | constants.W_OK | constants.X_OK).then(
+    () => true,
+    () => false,
+  );
 }
 
 async function fileSystemType(folder: string): Promise<number> {

@@ -59,18 +59,13 @@ export function machineChecks(
     [
       "state folder",
       async () => {
+        // In the words of `up`.
         await checkStateFolder(layout.directory);
         socketPath(layout.identitySocket);
         return checkFolder(layout.directory, "--state");
       },
     ],
-    [
-      "cache folder",
-      async () => {
-        await checkStateFolder(cacheDirectory);
-        return checkFolder(cacheDirectory, "XDG_CACHE_HOME");
-      },
-    ],
+    ["cache folder", () => checkFolder(cacheDirectory, "XDG_CACHE_HOME")],
     ["disk", async () => checkDisk({ state: layout.directory, cache: cacheDirectory, mayBuild: await mayBuild() })],
     ["memory", () => checkMemory(process.availableMemory(), program)],
     ["tools", async () => checkTools(await plan)],

@@ -153,12 +153,20 @@ function compileCache({ compileCache, context }: ConvergeOptions): string {
   return compileCache ?? (own === undefined ? join(context.directory, "cache", "compiled") : dirname(own));
 }
 
+/** Of a program that cannot be parsed, Node tells the place first and the error some lines below. */
+function firstSaid(said: string): string | undefined {
+  const lines = said.split("\n").filter((line) => line.trim() !== "");
+  const [first] = lines;
+  const error = lines.find((line) => /^\w*Error\b/.test(line));
+  return error === undefined || error === first ? first : `${first}: ${error}`;
+}
+
 function programFailed(
   path: string,
   exit: { code: number | null; signal: string | null } | undefined,
   said: string,
 ): DayzeroError {
-  const first = said.split("\n").find((line) => line.trim() !== "");
+  const first = firstSaid(said);
   const how = exit?.signal ? `signal ${exit.signal}` : `exit code ${exit?.code ?? "unknown"}`;
   return new DayzeroError("PROGRAM_FAILED", `the program ${path} failed: ${first ?? how}`, {
     ...(first === undefined ? {} : { cause: Object.assign(new Error(first), { stack: said }) }),

@@ -151,7 +151,7 @@ describe("a plugin without an engine", () => {
   it("is refused at once where there is no address", async () => {
     for (const address of ["not-an-address", "http://127.0.0.1:1"]) {
       const { code, stdout, stderr } = await alone(address);
-      expect({ code, stdout, lines: stderr.split("\n").length }).toEqual({ code: 2, stdout: "", lines: 2 });
+      expect({ code, stdout, lines: stderr.split("\n").length }).toEqual({ code: 2, stdout: "", lines: 3 });
       expect(stderr).toContain(address);
     }
   });

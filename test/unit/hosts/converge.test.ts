@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import callback from "@pulumi/pulumi/proto/callback_pb.js";
 import monitor from "@pulumi/pulumi/proto/resource_pb.js";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -373,6 +373,15 @@ test("converge() rejects with what a throwing program says, and removes nothing"
     message: expect.stringContaining("TypeError: the program is wrong"),
   });
   expect(store.boxes.has("kept")).toBe(true);
+});
+
+test("converge() says where and why a program cannot be parsed", async () => {
+  await writeFile(join(directory, "broken.ts"), "export const sound = 1;\nexport const broken: = 2;\n");
+  const program = relative(join(import.meta.dirname, "../../support/programs"), join(directory, "broken"));
+  await expect(run({ program })).rejects.toMatchObject({
+    code: "PROGRAM_FAILED",
+    message: expect.stringMatching(/broken\.ts:2: SyntaxError/),
+  });
 });
 
 test("converge() shows nothing of what Node says about a promise that the program looks at late", async () => {

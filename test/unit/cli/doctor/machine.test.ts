@@ -119,20 +119,20 @@ describe("checkPorts()", () => {
 
 describe("checkDisk()", () => {
   const GIB = 1024 ** 3;
-  const needs = { state: "/a", cache: "/b", mayBuild: true };
+  const needs = () => ({ state: join(folder, "state"), cache: "/cache", mayBuild: true });
 
   test.each([
-    [[0.5, 20], "problem"],
-    [[20, 0.5], "problem"],
-    [[20, 8], "warning"],
-    [[2, 13], "ok"],
-  ])("with %j GiB free for stack and cache finds a %s", async ([state = 0, cache = 0], result) => {
-    const left = [state * GIB, cache * GIB];
-    expect(await checkDisk(needs, async () => left.shift() ?? 0)).toMatchObject({ result });
+    [0.5, 20, "problem"],
+    [20, 0.5, "problem"],
+    [20, 8, "warning"],
+    [2, 13, "ok"],
+  ])("with %f GiB for the stack and %f GiB for the cache finds a %s", async (state, cache, result) => {
+    const free = async (place: string) => (place === "/" ? cache : state) * GIB;
+    expect(await checkDisk(needs(), free)).toMatchObject({ result });
   });
 
   test("wants no room for building where nothing is to be built", async () => {
-    expect(await checkDisk({ ...needs, mayBuild: false }, async () => 2 * GIB)).toMatchObject({ result: "ok" });
+    expect(await checkDisk({ ...needs(), mayBuild: false }, async () => 2 * GIB)).toMatchObject({ result: "ok" });
   });
 
   test("asks the file system of the nearest folder that is there", async () => {
@@ -160,6 +160,15 @@ describe("checkFolder()", () => {
       seen: expect.stringMatching(seen),
       action: expect.stringContaining("--state"),
     });
+  });
+
+  test("finds a file in its place, or above it", async () => {
+    const file = join(folder, "file");
+    await writeFile(file, "");
+    for (const place of [file, join(file, "below")]) {
+      const finding = await checkFolder(place, "XDG_CACHE_HOME");
+      expect(finding).toMatchObject({ result: "problem", action: "name another with XDG_CACHE_HOME" });
+    }
   });
 
   test("says the mode of one that is there, and that another can be made", async () => {
