@@ -1,10 +1,9 @@
 import type { VaultClient } from "../../clients/VaultClient.ts";
-import { ownMounts } from "../../resources/vault/JwtAuthResource.ts";
 import type { Check } from "../Check.ts";
 import { Evidence } from "../Evidence.ts";
 import type { Subject } from "../Subject.ts";
-import { type AuthMount, authMounts } from "./authMounts.ts";
 import { roleProblems } from "./roleProblems.ts";
+import { type TrustingMount, trustingMounts } from "./trustingMounts.ts";
 
 /** What of Vault decides who is trusted, and for what. */
 const TRUST = ["Policy", "JwtAuth", "JwtRole", "OidcKey", "OidcRole"].map((kind) => `dayzero:vault:${kind}`);
@@ -23,31 +22,22 @@ export const vaultRoles: Check = {
   async look(subject) {
     const evidence = new Evidence();
     const { context } = subject;
-    const found = await evidence.look("auth mounts of Vault", "a login and read on sys/auth", async () => {
-      const vault = await context.vault();
-      return { vault, mounts: await authMounts(vault), own: await ownMounts(vault, context.stack) };
-    });
     const declared = readBack(subject, evidence);
-    if (found !== undefined) {
-      const { vault, mounts, own } = found;
-      const trusting = mounts.filter(({ type }) => type === "jwt" || type === "kubernetes");
+    await evidence.look("auth mounts of Vault", "a login and read on sys/auth", async () => {
+      const vault = await context.vault();
+      const mounts = await trustingMounts(subject, vault);
       await Promise.all(
-        trusting.map(async (mount) => {
-          const isOwn = own.includes(mount.path);
-          if (isOwn || ownsVault(subject)) await judgeMount(evidence, vault, mount, isOwn ? await declared : undefined);
-          else evidence.proved(`auth/${mount.path} (${mount.type}) is not the stack's, and its owner's to prove`);
+        mounts.map(async (mount) => {
+          const { path, type, isOwn, isOthers } = mount;
+          if (isOthers) evidence.proved(`auth/${path} (${type}) is not the stack's, and its owner's to prove`);
+          else await judgeMount(evidence, vault, mount, isOwn ? await declared : undefined);
         }),
       );
-    }
+    });
     await declared;
     return evidence.finding;
   },
 };
-
-/** Whether nobody but the stack has anything in its Vault. */
-function ownsVault({ spec }: Subject): boolean {
-  return spec.program === "local" || spec.vault.kind === "in-cluster";
-}
 
 /** Compares what the program declares with what is there; the identities of the declared roles, where that is known. */
 async function readBack({ declared }: Subject, evidence: Evidence): Promise<ReadonlySet<string> | undefined> {
@@ -70,7 +60,7 @@ async function readBack({ declared }: Subject, evidence: Evidence): Promise<Read
 async function judgeMount(
   evidence: Evidence,
   vault: VaultClient,
-  { path: mount, type }: AuthMount,
+  { path: mount, type }: TrustingMount,
   declared: ReadonlySet<string> | undefined,
 ): Promise<void> {
   const folder = `auth/${mount}/role`;
