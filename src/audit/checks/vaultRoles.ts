@@ -44,17 +44,19 @@ async function readBack({ declared }: Subject, evidence: Evidence): Promise<Read
   const all = await evidence.look("what is declared", "a dry run of the stack's program", declared);
   if (all === undefined) return undefined;
   const trust = all.filter(({ type }) => TRUST.includes(type));
-  for (const { type, id, urn, changes } of trust) {
+  for (const { type, id, urn, changes, waits } of trust) {
     const what = `${type} ${id ?? urn.split("::").at(-1)}`;
     const seen = changes.map(({ path, before = "(none)", after = "(none)" }) =>
       path === "" ? "not there" : `${path} is ${before}, declared is ${after}`,
     );
-    if (changes.length > 0) evidence.violated(`${what} is not as declared: ${seen.join("; ")}`);
+    if (waits) evidence.unobservable(`${what} is not compared: it depends on what \`up\` has to change first`);
+    else if (changes.length > 0) evidence.violated(`${what} is not as declared: ${seen.join("; ")}`);
   }
   const asDeclared = trust.filter(({ changes }) => changes.length === 0).length;
   if (asDeclared > 0)
     evidence.proved(`${asDeclared} of ${trust.length} policies, mounts, roles and keys read back as declared`);
-  return new Set(trust.flatMap(({ type, id }) => (type === ROLE && id !== undefined ? [id] : [])));
+  const roles = trust.filter(({ type }) => type === ROLE).map(({ id }) => id);
+  return roles.includes(undefined) ? undefined : new Set(roles.filter((id) => id !== undefined));
 }
 
 async function judgeMount(

@@ -1,5 +1,6 @@
 import type { Declared, Subject } from "../../audit/Subject.ts";
 import type { Secret } from "../../credentials/Secret.ts";
+import { UNKNOWN } from "../../hosts/propertyValues.ts";
 import { convergeStack } from "../convergeStack.ts";
 import { createContext } from "../createContext.ts";
 import type { Narrator } from "../narrator/Narrator.ts";
@@ -74,6 +75,7 @@ function dryRun(
     async ({ result }) =>
       result.registered.map(({ urn, type, id, inputs, outputs, changes }) => ({
         ...{ urn, type, id, inputs, changes },
+        waits: JSON.stringify(inputs).includes(UNKNOWN),
         outputs: outputs as Readonly<Record<string, unknown>>,
       })),
   );
