@@ -14,6 +14,10 @@ export async function openGitServer(options: {
       env: {
         PATH: process.env.PATH ?? "",
         GIT_CONFIG_GLOBAL: "/dev/null",
+        // Over what the repository says itself.
+        GIT_CONFIG_COUNT: "1",
+        GIT_CONFIG_KEY_0: "http.receivepack",
+        GIT_CONFIG_VALUE_0: "true",
         GIT_PROJECT_ROOT: options.repositories,
         GIT_HTTP_EXPORT_ALL: "1",
         // http-backend takes it as leave to push.
