@@ -12,6 +12,7 @@ const ROOMS = {
   resources: ["config", "credentials", "manifests", "clients", "issuers", "machine"],
   components: ["config", "manifests", "resources"],
   hosts: ["config", "credentials", "manifests", "clients", "issuers", "machine", "resources"],
+  audit: ["config", "credentials", "manifests", "clients", "machine", "issuers", "resources"],
   cli: [
     "config",
     "credentials",
@@ -23,6 +24,7 @@ const ROOMS = {
     "daemons",
     "resources",
     "hosts",
+    "audit",
   ],
 };
 
