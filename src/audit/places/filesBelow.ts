@@ -1,0 +1,67 @@
+import { createReadStream, type Stats } from "node:fs";
+import { constants, lstat, open, readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { pipeline } from "node:stream";
+import { createGunzip } from "node:zlib";
+import type { Place } from "./Place.ts";
+
+export interface FilesOptions {
+  /** How evidence names a file; by default by its path. */
+  readonly name?: (path: string) => string;
+  /** Whether to read a file, or to look below a folder. */
+  readonly takes?: (path: string, stats: Stats) => boolean;
+}
+
+const PIECE_BYTES = 1 << 20;
+
+/** Every regular file below a folder, as it is at that moment; links are not followed. A folder that is not there has none. */
+export async function* filesBelow(folder: string, options: FilesOptions = {}): AsyncGenerator<Place> {
+  const { name = (path) => path, takes = () => true } = options;
+  let entries: string[];
+  try {
+    entries = (await readdir(folder)).map((entry) => join(folder, entry));
+  } catch (error) {
+    // Whoever reads it is told why that cannot be.
+    yield { name: name(folder), content: () => rethrow(error) };
+    return;
+  }
+  const found = await Promise.all(
+    entries.map(async (path) => ({ path, stats: await lstat(path).catch(() => undefined) })),
+  );
+  for (const { path, stats } of found) {
+    if (stats === undefined || !takes(path, stats)) continue;
+    if (stats.isDirectory()) yield* filesBelow(path, options);
+    else if (stats.isFile()) yield filePlace(path, name(path));
+  }
+}
+
+/** One file; what gzip compressed (`*.gz`: logs that were rotated) is read as what it was. */
+export function filePlace(path: string, name = path): Place {
+  return { name, content: () => (path.endsWith(".gz") ? unzipped(path) : piecesOf(path)) };
+}
+
+async function* piecesOf(path: string): AsyncGenerator<Uint8Array> {
+  // What was a file a moment ago may be a link to something else by now.
+  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  try {
+    const { size } = await file.stat();
+    // Files of /proc have no size.
+    const memory = Buffer.allocUnsafe(Math.min(PIECE_BYTES, Math.max(size + 1, 4096)));
+    for (;;) {
+      const { bytesRead } = await file.read(memory);
+      if (bytesRead === 0) return;
+      yield memory.subarray(0, bytesRead);
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+function unzipped(path: string): AsyncIterable<Uint8Array> {
+  // What fails is thrown to whoever reads the last of them.
+  return pipeline(createReadStream(path), createGunzip(), () => undefined);
+}
+
+function rethrow(error: unknown): never {
+  throw error;
+}
