@@ -11,7 +11,11 @@ const ROOMS = {
   resources: ["config", "credentials", "manifests", "clients", "issuers", "machine"],
   components: ["config", "manifests", "resources"],
   hosts: ["config", "credentials", "manifests", "clients", "issuers", "machine", "resources"],
-  cli: ["config", "credentials", "manifests", "clients", "machine", "toolchain", "daemons", "resources", "hosts"],
+  audit: ["config", "credentials", "manifests", "clients", "machine", "issuers", "resources"],
+  cli: [
+    ...["config", "credentials", "manifests", "clients", "machine", "toolchain", "daemons", "resources", "hosts"],
+    "audit",
+  ],
 };
 
 /** Rooms that know no file system, no Pulumi and no timers; time and randomness are passed in. */

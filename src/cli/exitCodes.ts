@@ -7,8 +7,8 @@ export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 export const EXIT_CODES_HELP = `
 Exit codes:
-  0    done; for status: healthy
-  1    failed; for status: not healthy
+  0    done; for status: healthy; for audit: nothing is violated
+  1    failed; for status: not healthy; for audit: something is violated
   2    wrong usage or configuration
   130  interrupted`;
 

@@ -69,6 +69,11 @@ export async function main(argv: readonly string[]): Promise<void> {
     "show processes, controller, revision and credentials",
     async () => (await import("./commands/status.ts")).status,
   );
+  command(
+    "audit",
+    "prove that no long-lived secret is left, and that the trust is as declared",
+    async () => (await import("./commands/audit.ts")).audit,
+  ).addOption(new Option("--sarif <file>", "write the result as SARIF 2.1.0 too").argParser(noOption));
   command("down", "remove what the stack made, and nothing else", async () => (await import("./commands/down.ts")).down)
     .option("--yes", "do not ask")
     .option("--delete-repository", "remove the repository even when it holds commits of your own");

@@ -109,7 +109,7 @@ export class KubernetesClient {
   /** All objects of a kind, in one namespace or in all; none when the kind is not served. */
   async list<T = KubernetesManifest>(
     of: { apiVersion: string; kind: string; namespace?: string },
-    options: { labelSelector?: string } = {},
+    options: { labelSelector?: string; fieldSelector?: string } = {},
   ): Promise<T[]> {
     const items: T[] = [];
     let next: string | undefined;

@@ -1,11 +1,9 @@
-import { access } from "node:fs/promises";
-import { DayzeroError } from "../../config/DayzeroError.ts";
 import { createContext } from "../createContext.ts";
 import { EXIT } from "../exitCodes.ts";
 import { kubectlOf } from "../kubectlOf.ts";
 import type { Outcome, Run } from "../Run.ts";
+import { assertKnown } from "../stack/assertKnown.ts";
 import { loadStack, locateStack, type StackOptions } from "../stack/loadStack.ts";
-import { stackMemoryFile } from "../stack/StackMemory.ts";
 import { formatSurvey } from "../status/formatSurvey.ts";
 import { problemsOf } from "../status/problemsOf.ts";
 import { surveyStack } from "../status/surveyStack.ts";
@@ -19,13 +17,7 @@ import { systemsOf } from "../systemsOf.ts";
 export async function status(run: Run, stack: string, options: StackOptions): Promise<Outcome> {
   const { layout, program } = await locateStack(run, stack, options);
   const spec = program === "existing" ? (await loadStack(run, stack, options)).spec : undefined;
-  if (spec === undefined) {
-    await access(stackMemoryFile(layout)).catch(() => {
-      throw new DayzeroError("STACK_UNKNOWN", `there is no stack ${JSON.stringify(stack)} in ${layout.directory}`, {
-        hint: stack === "local" ? "make it with dayzero up" : `make it with dayzero up ${stack}`,
-      });
-    });
-  }
+  if (spec === undefined) await assertKnown(stack, layout);
   const { context, close } = createContext({
     stack,
     layout,

@@ -32,6 +32,11 @@ export interface RegisteredResource {
   readonly id: string | undefined;
   readonly handler: AnyHandler;
   readonly protect: boolean;
+  /** Plain, as the program gave them: secrets unwrapped, so for no eye but a search's. */
+  readonly inputs: Readonly<Record<string, unknown>>;
+  /** What the program got; in a plan, as much as is known. */
+  readonly outputs: object;
+  readonly changes: readonly Change[];
 }
 
 interface DeploymentOptions {
@@ -193,7 +198,8 @@ export class Deployment implements ProgramListener {
       const handler = await this.#handlerOf(registration);
       const decision = await this.#decideAndApply(handler, inputs, resource, registration.protect);
       const { action, changes, id, live, outputs } = decision;
-      this.registered.push({ urn, name, type, id, handler, protect: registration.protect });
+      const { protect } = registration;
+      this.registered.push({ urn, name, type, id, handler, protect, inputs: inputs.values, outputs, changes });
       this.changes.push({ urn, name, type, action, changes });
       this.#phases.left(urn, "converged");
       this.#finished(resource, { action, changes }, elapsed());
