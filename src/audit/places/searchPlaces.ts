@@ -8,13 +8,15 @@ export interface Sighting {
   readonly place: string;
   /** Byte of the place at which it is first seen. */
   readonly offset: number;
+  /** It is where the ledger says that it is. */
+  readonly belongs: boolean;
 }
 
 export interface Searched {
   readonly sightings: readonly Sighting[];
   /** How many places were read to their end. */
   readonly places: number;
-  /** Names of places that could not be read, with the reason. */
+  /** What could not be read, with the reason. */
   readonly unread: readonly string[];
 }
 
@@ -27,15 +29,18 @@ export async function searchPlaces(
   const unread: string[] = [];
   let count = 0;
   for await (const place of places) {
+    const { name, where = name } = place;
     const text = search.begin();
     try {
       for await (const piece of place.content()) text.push(piece);
       count += 1;
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      if (code !== "ENOENT" && code !== "ESRCH") unread.push(`${place.name} (${code ?? "unreadable"})`);
+      if (code !== "ENOENT" && code !== "ESRCH") unread.push(`${name} (${code ?? "unreadable"})`);
     }
-    for (const { secret, offset } of text.matches) sightings.push({ secret, offset, place: place.name });
+    for (const { secret, offset } of text.matches) {
+      sightings.push({ secret, place: name, offset, belongs: secret.belongs.includes(where) });
+    }
   }
   return { sightings, places: count, unread };
 }

@@ -34,7 +34,9 @@ const PRIVATE_KEY = /-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]+-----END [A-Z ]*PRIV
 
 /** Argo CD reads it from its environment, and what Argo CD starts inherits it: the ledger names the processes. */
 function redisPassword(path: string, text: string, ledger: Readable["ledger"]): LiveSecret {
-  const environments = ledger.filter(({ what, where }) => what.startsWith(VARIABLE) && where.startsWith(ENVIRONMENT)).map(({ where }) => where);
+  const environments = ledger
+    .filter(({ what, where }) => what.startsWith(VARIABLE) && where.startsWith(ENVIRONMENT))
+    .map(({ where }) => where);
   return {
     what: "password of Argo CD's cache",
     value: new Secret(text.trim()),
@@ -44,7 +46,9 @@ function redisPassword(path: string, text: string, ledger: Readable["ledger"]): 
 
 /** https://kubernetes.io/docs/reference/config-api/apiserver-config.v1/ */
 function encryptionKeys(path: string, text: string): LiveSecret[] {
-  const { resources } = JSON.parse(text) as { resources: { providers: Record<string, { keys?: { secret: string }[] }>[] }[] };
+  const { resources } = JSON.parse(text) as {
+    resources: { providers: Record<string, { keys?: { secret: string }[] }>[] }[];
+  };
   const keys = resources.flatMap(({ providers }) => providers.flatMap((each) => Object.values(each)));
   return keys
     .flatMap(({ keys = [] }) => keys)

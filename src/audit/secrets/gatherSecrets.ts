@@ -23,7 +23,8 @@ export async function gatherSecrets(subject: Readable, canaries: readonly LiveSe
   const unread = gathered.flatMap((secrets) => secrets.unread);
   for (const secret of [...canaries, ...gathered.flatMap((secrets) => secrets.known)]) {
     const isTooShort = secret.value.reveal().trim().length < SHORTEST_VALUE;
-    if (isTooShort) unread.push(`${secret.what} is shorter than ${SHORTEST_VALUE} characters: it would be found everywhere`);
+    if (isTooShort)
+      unread.push(`${secret.what} is shorter than ${SHORTEST_VALUE} characters: it would be found everywhere`);
     else known.push(secret);
   }
   return { known: merged(known), unread };
