@@ -16,7 +16,8 @@ import { valueSearchOf } from "../search/valueSearchOf.ts";
 export const processExposure: Check = {
   id: "process-exposure",
   promise: "no process carries a live credential in its arguments or environment, except where the ledger names it",
-  remedy: "end the process, run dayzero up so that the credential is made anew, and pass the path of a file instead of a value",
+  remedy:
+    "end the process, run dayzero up so that the credential is made anew, and pass the path of a file instead of a value",
 
   async look(subject) {
     const evidence = new Evidence();
@@ -39,7 +40,12 @@ export const processExposure: Check = {
       await tellForms(evidence, own);
     }
     const { unread, ...elsewhere } = await searchPlaces(placesOf(others), search);
-    tellSearch(evidence, { ...elsewhere, unread: [] }, secrets, `other processes (${unread.length} closed to this user)`);
+    tellSearch(
+      evidence,
+      { ...elsewhere, unread: [] },
+      secrets,
+      `other processes (${unread.length} closed to this user)`,
+    );
     return evidence.finding;
   },
 };

@@ -1,5 +1,5 @@
-import { createReadStream, type Stats } from "node:fs";
-import { constants, lstat, open, readdir } from "node:fs/promises";
+import { createReadStream, lstatSync, type Stats } from "node:fs";
+import { constants, open, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream";
 import { createGunzip } from "node:zlib";
@@ -14,21 +14,25 @@ export interface FilesOptions {
 
 const PIECE_BYTES = 1 << 20;
 
-/** Every regular file below a folder, as it is at that moment; links are not followed. A folder that is not there has none. */
+/**
+ * Every regular file below a folder, as it is at that moment; links are not followed. A folder that is not there has none.
+ *
+ * A temporary folder may hold hundreds of thousands: through the thread pool each would take ten times as long, so it is asked for
+ * one folder at a time, and whoever else has something to do gets in between.
+ */
 export async function* filesBelow(folder: string, options: FilesOptions = {}): AsyncGenerator<Place> {
   const { name = (path) => path, takes = () => true } = options;
   let entries: string[];
   try {
-    entries = (await readdir(folder)).map((entry) => join(folder, entry));
+    entries = await readdir(folder);
   } catch (error) {
     // Whoever reads it is told why that cannot be.
     yield { name: name(folder), content: () => rethrow(error) };
     return;
   }
-  const found = await Promise.all(
-    entries.map(async (path) => ({ path, stats: await lstat(path).catch(() => undefined) })),
-  );
-  for (const { path, stats } of found) {
+  for (const entry of entries) {
+    const path = join(folder, entry);
+    const stats = lstatSync(path, { throwIfNoEntry: false });
     if (stats === undefined || !takes(path, stats)) continue;
     if (stats.isDirectory()) yield* filesBelow(path, options);
     else if (stats.isFile()) yield filePlace(path, name(path));

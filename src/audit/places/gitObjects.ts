@@ -1,6 +1,8 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { StackLayout } from "../../machine/StackLayout.ts";
 import { hermetic } from "../../resources/git/Git.ts";
+import type { Context } from "../../resources/Resource.ts";
 
 export interface GitObject {
   readonly id: string;
@@ -15,16 +17,13 @@ export interface GitObject {
  *
  * Streams what git says, so that memory does not grow with the history. Source: git-cat-file(1), Batch output.
  */
-export async function* gitObjects(
-  directory: string,
-  git: { command: readonly string[]; home: string; signal: AbortSignal },
-): AsyncGenerator<GitObject> {
-  const [program = "git", ...prefix] = git.command;
+export async function* gitObjects(directory: string, ctx: Context): AsyncGenerator<GitObject> {
+  const [program = "git", ...prefix] = ctx.tool("git");
   const words = [`--git-dir=${directory}`, "cat-file", "--batch", "--batch-all-objects", "--unordered", "--buffer"];
   const child = spawn(program, [...prefix, ...words], {
-    env: hermetic(git.home, program),
+    env: hermetic(new StackLayout(ctx.directory).home, program),
     stdio: ["ignore", "pipe", "pipe"],
-    signal: git.signal,
+    signal: ctx.signal,
   });
   const ended = once(child, "close") as Promise<[number | null]>;
   ended.catch(() => undefined);

@@ -2,8 +2,8 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { DayzeroError } from "../../config/DayzeroError.ts";
 import type { RemoteRepositorySpec } from "../../config/StackSpec.ts";
-import type { Context } from "../../resources/Resource.ts";
 import { Git } from "../../resources/git/Git.ts";
+import type { Context } from "../../resources/Resource.ts";
 import type { Subject } from "../Subject.ts";
 
 /** A bare repository on this machine. */

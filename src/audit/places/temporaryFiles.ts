@@ -9,6 +9,9 @@ import { searchPlaces } from "./searchPlaces.ts";
 /** Argo CD's controller wrote tokens to the first of them, and a SIGKILL leaves what lies there. */
 const FOLDERS = ["/dev/shm", "/tmp", "/var/tmp"];
 
+/** To others: what is not cannot be looked into, and is closed to this user's programs too. */
+const READABLE = 0o005;
+
 /** Shared memory and temporary folders of this machine. */
 export const searchTemporaryFiles = oncePerAudit(async (subject) =>
   searchPlaces(temporaryFiles(subject), await valueSearchOf(subject)),
@@ -28,8 +31,11 @@ async function* temporaryFiles({ auditor: { environment }, layout, spec }: Subje
   const found = await Promise.all(named.map((folder) => realpath(folder).catch(() => undefined)));
   for (const folder of outermost(found.filter((path) => path !== undefined))) {
     yield* filesBelow(folder, {
-      takes: (path, stats) =>
-        path !== state && (user === 0 || stats.uid === user) && (stats.isDirectory() || stats.ctimeMs >= since),
+      takes: (path, stats) => {
+        const isOwn = user === 0 || stats.uid === user;
+        if (stats.isDirectory()) return path !== state && (isOwn || (stats.mode & READABLE) === READABLE);
+        return isOwn && stats.ctimeMs >= since;
+      },
     });
   }
 }
