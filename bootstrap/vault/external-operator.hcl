@@ -124,3 +124,24 @@ path "identity/oidc/role/dayzero.${stack}.*" {
     "template"  = []
   }
 }
+
+# `dayzero audit` asks whether somebody generates a root token.
+path "sys/generate-root-token/attempt" {
+  capabilities = ["read"]
+}
+
+# It looks at more where the Vault's owner lets it: which tokens there are and what policies they have (an accessor tells of a token and is
+# none), and the audit devices with their settings. That is beyond the stack, so it is for the owner to give; without it the audit says
+# what it could not see.
+#
+# path "auth/token/accessors" {
+#   capabilities = ["list", "sudo"]
+# }
+#
+# path "auth/token/lookup-accessor" {
+#   capabilities = ["update"]
+# }
+#
+# path "sys/audit" {
+#   capabilities = ["read", "sudo"]
+# }

@@ -165,3 +165,33 @@ path "identity/oidc/role/dayzero.${stack}.*" {
     "template"  = []
   }
 }
+
+# What `dayzero audit` looks at, and nothing that it could change: which tokens there are and what policies they have (an accessor tells of
+# a token and is none), whether a root token is being generated, the audit devices, and who may log in at mounts that are not the stack's.
+path "auth/token/accessors" {
+  capabilities = ["list", "sudo"]
+}
+
+path "auth/token/lookup-accessor" {
+  capabilities = ["update"]
+}
+
+path "sys/generate-root-token/attempt" {
+  capabilities = ["read"]
+}
+
+path "sys/audit" {
+  capabilities = ["read", "sudo"]
+}
+
+path "auth/+/config" {
+  capabilities = ["read"]
+}
+
+path "auth/+/role" {
+  capabilities = ["list"]
+}
+
+path "auth/+/role/+" {
+  capabilities = ["read"]
+}

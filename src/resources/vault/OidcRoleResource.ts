@@ -15,7 +15,8 @@ const inputs = z.strictObject({
 
 export type OidcRoleInputs = z.infer<typeof inputs>;
 
-const TOKEN_SECONDS = 600;
+/** The life of a Git credential. */
+export const GIT_TOKEN_SECONDS = 600;
 
 /** What is said in the OIDC token that reads one repository: the claims are constants, so whoever may ask for the token cannot shape it. */
 export const oidcRoleResource: Resource<OidcRoleInputs, OidcLive> = {
@@ -27,7 +28,7 @@ export const oidcRoleResource: Resource<OidcRoleInputs, OidcLive> = {
     settingsOf: ({ repository, generation, key, audience }) => ({
       key,
       client_id: audience,
-      ttl: TOKEN_SECONDS,
+      ttl: GIT_TOKEN_SECONDS,
       template: JSON.stringify({ repository, generation }),
     }),
     audiencesOf: ({ client_id }) => client_id,
