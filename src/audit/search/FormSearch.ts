@@ -43,8 +43,11 @@ export class FormSearch {
   #look(text: string): void {
     if (looksLikeCredential(text) === undefined) return;
     const lines = text.split("\n");
+    const alone = lines.map((line) => looksLikeCredential(line));
     for (const [index, line] of lines.entries()) {
-      const looksLike = looksLikeCredential(line) ?? looksLikeCredential(`${line}\n${lines[index + 1] ?? ""}`);
+      // A private key is one from its second line on.
+      const begins = alone[index + 1] === undefined && looksLikeCredential(`${line}\n${lines[index + 1] ?? ""}`);
+      const looksLike = alone[index] ?? (begins || undefined);
       if (looksLike !== undefined && !this.#found.has(looksLike)) this.#found.set(looksLike, this.#line + index);
     }
   }
