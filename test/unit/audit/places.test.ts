@@ -10,8 +10,8 @@ import { filesBelow } from "../../../src/audit/places/filesBelow.ts";
 import { pulumiStates } from "../../../src/audit/places/pulumiStates.ts";
 import { searchPlaces } from "../../../src/audit/places/searchPlaces.ts";
 import { tellSearch } from "../../../src/audit/places/tellSearch.ts";
-import { ValueSearch } from "../../../src/audit/search/ValueSearch.ts";
 import type { Subject } from "../../../src/audit/Subject.ts";
+import { ValueSearch } from "../../../src/audit/search/ValueSearch.ts";
 import { readCanaries } from "../../../src/audit/secrets/readCanaries.ts";
 import { Secret } from "../../../src/credentials/Secret.ts";
 
@@ -38,7 +38,9 @@ describe("searchPlaces() of filesBelow()", () => {
     await symlink(join(folder, "home"), join(folder, "a/link"));
     const { sightings, places, unread } = await searchPlaces(filesBelow(folder), search);
     expect(
-      Object.fromEntries(sightings.map(({ place, offset, belongs }) => [place.slice(folder.length), { offset, belongs }])),
+      Object.fromEntries(
+        sightings.map(({ place, offset, belongs }) => [place.slice(folder.length), { offset, belongs }]),
+      ),
     ).toEqual({
       "/home": { offset: 0, belongs: true },
       "/a/b/large": { offset: (3 << 20) - 7, belongs: false },
@@ -65,7 +67,11 @@ describe("searchPlaces() of filesBelow()", () => {
   });
 
   test("takes a folder that is not there for empty", async () => {
-    expect(await searchPlaces(filesBelow(join(folder, "none")), search)).toEqual({ sightings: [], places: 0, unread: [] });
+    expect(await searchPlaces(filesBelow(join(folder, "none")), search)).toEqual({
+      sightings: [],
+      places: 0,
+      unread: [],
+    });
   });
 });
 
@@ -98,7 +104,10 @@ describe("tellSearch()", () => {
       { ...at, place: "home", belongs: true },
     ];
     const finding = told({ ...searched, sightings }, { known: [secret], unread: [] });
-    expect(finding).toMatchObject({ verdict: "violated", evidence: ["the password is in logs/x, at byte 7", expect.anything()] });
+    expect(finding).toMatchObject({
+      verdict: "violated",
+      evidence: ["the password is in logs/x, at byte 7", expect.anything()],
+    });
     expect(JSON.stringify(finding)).not.toContain(VALUE.slice(0, 8));
   });
 });
