@@ -13,8 +13,9 @@ const SPLIT_FROM = 24;
 const PRIVATE_KEY = /-----BEGIN [A-Z ]*PRIVATE KEY-----([A-Za-z0-9+/=\s]+)-----END/;
 
 /**
- * What to look for so that a value is found however it was written down: as it is, percent-encoded, escaped as JSON, and in base64 or
- * base64url, whatever stands before and after it in the same encoding and wherever lines of 64 characters or more are broken.
+ * What to look for so that a value is found however it was written down: as it is, escaped as JSON, in base64 or base64url, whatever
+ * stands before and after it in the same encoding and wherever lines of 64 characters or more are broken, and all but the last also
+ * percent-encoded.
  *
  * Of a private key it is the private number alone: the rest of its file is public. So it is found in PEM of any line length, in
  * PKCS #8, PKCS #1, SEC 1, DER and JWK, and in base64 of its PEM (data of a Kubernetes Secret).
@@ -74,7 +75,10 @@ function base64Of(bytes: Buffer): string[] {
     const middle = Math.floor(groups / 2) * 3;
     // A line break lies in one half at most: together they are no longer than a line.
     const halves = whole.length < SPLIT_FROM ? [whole] : [whole.subarray(0, middle), whole.subarray(middle)];
-    return halves.flatMap((half) => [half.toString("base64"), half.toString("base64url")]);
+    return halves.flatMap((half) => {
+      const form = half.toString("base64");
+      return [form, encodeURIComponent(form), half.toString("base64url")];
+    });
   });
 }
 

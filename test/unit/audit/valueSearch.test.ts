@@ -132,6 +132,7 @@ describe.each(Object.keys(KEYS))("ValueSearch for a private key, %s", (kind) => 
       expect(search.within(lines.join("\n")), `lines of ${width}`).toHaveLength(1);
     }
     expect(search.within(JSON.stringify({ key: pem }))).toHaveLength(1);
+    expect(search.within(encodeURIComponent(pem))).toHaveLength(1);
     for (const before of ["", "k", "ke", "key"]) {
       expect(search.within(Buffer.from(before + pem).toString("base64")), `base64 after "${before}"`).toHaveLength(1);
     }
