@@ -1,5 +1,5 @@
 import type { Evidence } from "../Evidence.ts";
-import type { LiveSecrets } from "../LiveSecret.ts";
+import type { LiveSecret, LiveSecrets } from "../LiveSecret.ts";
 import type { Searched } from "./searchPlaces.ts";
 
 /** More than these are counted. */
@@ -13,12 +13,19 @@ export function tellSearch(
   places: string,
 ): void {
   for (const { secret, place, offset, belongs } of sightings) {
-    if (!belongs) evidence.violated(`${secret.what} is in ${place}, at byte ${offset}`);
+    if (!belongs) evidence.violated(`${secret.what} is in ${sayable(place, known)}, at byte ${offset}`);
   }
-  if (unread.length > 0) evidence.unobservable(`not read: ${listed(unread)}`);
+  if (unread.length > 0) evidence.unobservable(`not read: ${listed(unread.map((place) => sayable(place, known)))}`);
   for (const line of unknown) evidence.unobservable(`not looked for: ${line}`);
   if (known.length === 0) evidence.unobservable(`${places}: no live value is known to look for`);
   else evidence.proved(`${places}: ${count} read, ${known.length} live values looked for`);
+}
+
+/** A file may be called like what is in it. */
+function sayable(place: string, known: readonly LiveSecret[]): string {
+  return known.some(({ value }) => place.includes(value.reveal().trim()))
+    ? "a place that is named after a live value"
+    : place;
 }
 
 function listed(names: readonly string[]): string {

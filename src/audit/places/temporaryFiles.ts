@@ -25,7 +25,8 @@ export const searchTemporaryFiles = oncePerAudit(async (subject) =>
  */
 async function* temporaryFiles({ auditor: { environment }, layout, spec }: Subject): AsyncGenerator<Place> {
   const user = process.getuid?.() ?? 0;
-  const state = await realpath(layout.directory);
+  // Of an existing cluster there need not be one.
+  const state = await realpath(layout.directory).catch(() => layout.directory);
   const since = spec.program === "local" ? (await stat(state)).birthtimeMs : 0;
   const named = [...FOLDERS, ...(environment.TMPDIR === undefined ? [] : [environment.TMPDIR])];
   const found = await Promise.all(named.map((folder) => realpath(folder).catch(() => undefined)));

@@ -102,11 +102,16 @@ describe("tellSearch()", () => {
     const sightings = [
       { ...at, place: "logs/x", belongs: false },
       { ...at, place: "home", belongs: true },
+      { ...at, place: `/tmp/${VALUE}.txt`, belongs: false },
     ];
     const finding = told({ ...searched, sightings }, { known: [secret], unread: [] });
     expect(finding).toMatchObject({
       verdict: "violated",
-      evidence: ["the password is in logs/x, at byte 7", expect.anything()],
+      evidence: [
+        "the password is in logs/x, at byte 7",
+        "the password is in a place that is named after a live value, at byte 7",
+        expect.anything(),
+      ],
     });
     expect(JSON.stringify(finding)).not.toContain(VALUE.slice(0, 8));
   });
@@ -144,6 +149,24 @@ describe("pulumiStates()", () => {
     const { places, unseen } = await at({ PATH: folder, PULUMI_BACKEND_URL: "s3://states" });
     expect(places).toEqual([]);
     expect(unseen).toMatch(/no pulumi on PATH.+pulumi stack export.+--pulumi-state/);
+  });
+
+  test.each([
+    { answer: "echo '{\"deployment\":{}}'", places: 1, unseen: undefined },
+    { answer: "echo \"error: no stack named 'prod' found\" >&2; exit 255", places: 0, unseen: undefined },
+    {
+      answer: "echo 'error: incorrect passphrase' >&2; exit 255",
+      places: 0,
+      unseen: /could not export.+--pulumi-state/,
+    },
+  ])("takes what pulumi answers: $answer", async ({ answer, places, unseen }) => {
+    const bin = await mkdtemp(join(folder, "bin-"));
+    const said = `[ "$*" = "stack export --show-secrets --non-interactive --stack prod" ] || exit 9`;
+    await writeFile(join(bin, "pulumi"), `#!/bin/sh\n${said}\n${answer}\n`, { mode: 0o755 });
+    const found = await at({ PATH: `${bin}:/usr/bin:/bin`, PULUMI_BACKEND_URL: "s3://states" });
+    expect(found.places).toHaveLength(places);
+    if (unseen === undefined) expect(found.unseen).toBeUndefined();
+    else expect(found.unseen).toMatch(unseen);
   });
 });
 
