@@ -188,7 +188,7 @@ path "auth/+/config" {
   capabilities = ["read"]
 }
 
-path "auth/+/role" {
+path "auth/+/role/" {
   capabilities = ["list"]
 }
 

@@ -14,6 +14,8 @@ export interface Declared {
   readonly inputs: Readonly<Record<string, unknown>>;
   /** What the program got of it; also what Pulumi would keep in its state. */
   readonly outputs: Readonly<Record<string, unknown>>;
+  /** Whether some input waits for what `up` would change elsewhere: then nothing could be compared, and `changes` says nothing. */
+  readonly waits: boolean;
   /** What `up` would change; empty when it reads back as declared. */
   readonly changes: readonly Change[];
 }

@@ -1,3 +1,4 @@
+import type { Log } from "sarif";
 import type { CheckResult } from "./audit.ts";
 import type { Verdict } from "./Check.ts";
 
@@ -13,11 +14,14 @@ const LEVELS: Readonly<Record<Exclude<Verdict, "proved">, "error" | "warning">> 
  *
  * Source: https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
  */
-export function toSarif(results: readonly CheckResult[], about: { readonly stack: string; readonly version: string }) {
+export function toSarif(
+  results: readonly CheckResult[],
+  about: { readonly stack: string; readonly version: string },
+): Log {
   const { stack, version } = about;
   return {
     $schema: "https://json.schemastore.org/sarif-2.1.0.json",
-    version: "2.1.0" as const,
+    version: "2.1.0",
     runs: [
       {
         tool: {

@@ -193,6 +193,8 @@ test("up installs Argo CD and reconciles the repository; again it changes nothin
   const written = await server.mutations();
   expect(written.filter((done) => !/ (leases|deployments|statefulsets|applications) /.test(done))).toEqual([]);
 
+  await expectAudit();
+
   await argocd?.stop();
   const down = await stack.run("down", "--yes");
   expect(down.code, down.stderr).toBe(0);
@@ -205,6 +207,23 @@ test("up installs Argo CD and reconciles the repository; again it changes nothin
   expect(Object.keys((await owner.read<object>("sys/auth")) ?? {})).toEqual(expect.arrayContaining(["ci/"]));
   expect(await owner.read("identity/oidc/config")).toMatchObject({ issuer: vault.address });
 }, 600_000);
+
+/** Nothing is violated; what a login of this policy and this kind of server do not show is said, and nothing else. */
+async function expectAudit(): Promise<void> {
+  const finished = await stack.run("audit", "--json");
+  expect(finished.code, finished.stdout + finished.stderr).toBe(0);
+  const { checks } = JSON.parse(finished.stdout) as { checks: { id: string; verdict: string; evidence: string[] }[] };
+  const told = (id: string) => checks.find((check) => check.id === id)?.evidence.join("\n");
+  const hidden = checks.filter(({ verdict }) => verdict !== "proved").map(({ id }) => id);
+  expect(hidden.sort(), finished.stdout).toEqual(["audit-device", "credential-scope", "vault-root"]);
+  expect(told("vault-root")).toMatch(/takes list and sudo on auth\/token\/accessors/);
+  expect(told("audit-device")).toMatch(/takes read and sudo on sys\/audit/);
+  expect(told("credential-scope")).toMatch(/a push to \S+ is refused/);
+  expect(told("vault-roles")).toMatch(/auth\/ci \(jwt\) is not the stack's/);
+  expect(told("controller-rbac")).toMatch(
+    /argocd-application-controller: everything, as ClusterRoleBinding \S+ declares/,
+  );
+}
 
 test("up takes over an Argo CD that reads Git with a personal access token, with no failed fetch, killed in the middle", async () => {
   await installByHand();

@@ -59,7 +59,7 @@ export const controllerRbac: Check = {
       evidence.unobservable(`what Argo CD in ${ARGOCD_NAMESPACE} may do is declared ${owner}, not here`);
     await evidence.look("service accounts and installation", `leave to read them in ${ARGOCD_NAMESPACE}`, async () => {
       const client = await context.kubernetes();
-      const accounts = [...ownAccounts(subject), ...(owner === undefined ? await argoCdAccounts(client, subject) : [])];
+      const accounts = [...(owner === undefined ? await argoCdAccounts(client, subject) : []), ...ownAccounts(subject)];
       const declared = [...declaredOf(subject, all), ...(await installedOf(client, live, context.stack))];
       for (const account of accounts) judge(evidence, account, { live: live as readonly RbacObject[], declared });
     });

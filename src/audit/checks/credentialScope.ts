@@ -43,13 +43,7 @@ export const credentialScope: Check = {
     await evidence.look(`the Git server of ${url}`, "a way to it", async () => {
       const probe = new GitProbe({ ...secret, ca: await authorityOf(subject) });
       try {
-        judgeRead(evidence, url, await probe.advertised(url, "git-upload-pack"));
-        judgeWrite(evidence, url, [
-          await probe.advertised(url, "git-receive-pack"),
-          await probe.deleteRef(url, NO_REF),
-        ]);
-        const other = neighbourOf(url);
-        judgeOther(evidence, other, await probe.advertised(other, "git-upload-pack"));
+        await tryScope(evidence, probe, url);
       } finally {
         await probe.close();
       }
@@ -58,11 +52,20 @@ export const credentialScope: Check = {
   },
 };
 
-const NO_REF = `refs/dayzero/${randomBytes(8).toString("hex")}`;
-
-function judgeRead(evidence: Evidence, url: string, { status, served, said }: GitAnswer): void {
-  if (served) evidence.proved(`it reads ${url}`);
-  else evidence.unobservable(`it does not read ${url}: status ${status}${said}`);
+async function tryScope(evidence: Evidence, probe: GitProbe, url: string): Promise<void> {
+  const { status, served, said } = await probe.advertised(url, "git-upload-pack");
+  if (!served) {
+    // What is good for nothing is refused everywhere.
+    evidence.unobservable(`it does not read ${url}: status ${status}${said}`);
+    return;
+  }
+  evidence.proved(`it reads ${url}`);
+  const offer = await probe.advertised(url, "git-receive-pack");
+  // Of a server that offers to take a push enough is known; another may answer the second request without the first.
+  const noRef = `refs/dayzero/${randomBytes(8).toString("hex")}`;
+  judgeWrite(evidence, url, offer.served ? [offer] : [offer, await probe.deleteRef(url, noRef)]);
+  const other = neighbourOf(url);
+  judgeOther(evidence, other, await probe.advertised(other, "git-upload-pack"));
 }
 
 function judgeWrite(evidence: Evidence, url: string, answers: readonly GitAnswer[]): void {

@@ -1,7 +1,8 @@
 import type { KubernetesManifest } from "../../clients/KubernetesClient.ts";
+import type { VaultClient } from "../../clients/VaultClient.ts";
 import type { Check } from "../Check.ts";
 import { Evidence } from "../Evidence.ts";
-import { type AuthMount, authMounts } from "./authMounts.ts";
+import { type TrustingMount, trustingMounts } from "./trustingMounts.ts";
 
 const TYPE = "kubernetes.io/service-account-token";
 
@@ -17,7 +18,8 @@ export const serviceAccountTokens: Check = {
   promise: "no service account has a token that does not end, in a Secret or in Vault",
   remedy: "delete the Secret once nobody uses its token, and configure the auth mount without token_reviewer_jwt",
 
-  async look({ context }) {
+  async look(subject) {
+    const { context } = subject;
     const evidence = new Evidence();
     await evidence.look(`Secrets of type ${TYPE}`, "leave to list secrets in all namespaces", async () => {
       const kubernetes = await context.kubernetes();
@@ -33,20 +35,11 @@ export const serviceAccountTokens: Check = {
       }
       if (found.length === 0) evidence.proved(`no Secret of type ${TYPE} in any namespace`);
     });
-    const vault = await evidence.look("auth mounts of Vault", "a login and read on sys/auth", async () => {
-      const client = await context.vault();
-      return { client, mounts: await authMounts(client) };
+    await evidence.look("auth mounts of Vault", "a login and read on sys/auth", async () => {
+      const vault = await context.vault();
+      const mounts = await trustingMounts(subject, vault);
+      await Promise.all(mounts.map((mount) => lookAtMount(evidence, vault, mount)));
     });
-    const reviewing = (vault?.mounts ?? []).filter(({ type }) => type === "kubernetes" || type === "jwt");
-    await Promise.all(
-      reviewing.map(async (mount) => {
-        const path = `auth/${mount.path}/config`;
-        const config = await evidence.look(`${path} of Vault`, `read on ${path}`, async () =>
-          vault?.client.read<ReviewerConfig>(path),
-        );
-        if (config !== undefined) judge(evidence, mount, config);
-      }),
-    );
     return evidence.finding;
   },
 };
@@ -57,8 +50,19 @@ interface ReviewerConfig {
   readonly token_reviewer_jwt?: string;
 }
 
-function judge(evidence: Evidence, { path, type }: AuthMount, config: ReviewerConfig): void {
-  const { token_reviewer_jwt_set: isSet = false, token_reviewer_jwt: shown = "" } = config;
-  if (isSet || shown !== "") evidence.violated(`auth/${path} (${type}) holds a token_reviewer_jwt`);
-  else evidence.proved(`auth/${path} (${type}) holds no token_reviewer_jwt`);
+async function lookAtMount(evidence: Evidence, vault: VaultClient, mount: TrustingMount): Promise<void> {
+  const what = `auth/${mount.path} (${mount.type})`;
+  const path = `auth/${mount.path}/config`;
+  if (mount.isOthers) {
+    evidence.proved(`${what} is not the stack's, and its owner's to prove`);
+    return;
+  }
+  await evidence.look(path, `read on ${path}`, async () => {
+    const config = (await vault.read<ReviewerConfig>(path)) ?? {};
+    const { token_reviewer_jwt_set: isSet, token_reviewer_jwt: shown = "" } = config;
+    if (isSet === true || shown !== "") evidence.violated(`${what} holds a token_reviewer_jwt`);
+    else if (mount.type === "kubernetes" && isSet === undefined && Object.keys(config).length > 0)
+      evidence.unobservable(`${what}: this Vault does not say whether it holds a token_reviewer_jwt`);
+    else evidence.proved(`${what} holds no token_reviewer_jwt`);
+  });
 }

@@ -1,10 +1,9 @@
 import type { VaultClient } from "../../clients/VaultClient.ts";
-import { ownMounts } from "../../resources/vault/JwtAuthResource.ts";
 import type { Check } from "../Check.ts";
 import { Evidence } from "../Evidence.ts";
 import type { Subject } from "../Subject.ts";
-import { type AuthMount, authMounts } from "./authMounts.ts";
 import { roleProblems } from "./roleProblems.ts";
+import { type TrustingMount, trustingMounts } from "./trustingMounts.ts";
 
 /** What of Vault decides who is trusted, and for what. */
 const TRUST = ["Policy", "JwtAuth", "JwtRole", "OidcKey", "OidcRole"].map((kind) => `dayzero:vault:${kind}`);
@@ -23,54 +22,47 @@ export const vaultRoles: Check = {
   async look(subject) {
     const evidence = new Evidence();
     const { context } = subject;
-    const found = await evidence.look("auth mounts of Vault", "a login and read on sys/auth", async () => {
-      const vault = await context.vault();
-      return { vault, mounts: await authMounts(vault), own: await ownMounts(vault, context.stack) };
-    });
     const declared = readBack(subject, evidence);
-    if (found !== undefined) {
-      const { vault, mounts, own } = found;
-      const trusting = mounts.filter(({ type }) => type === "jwt" || type === "kubernetes");
+    await evidence.look("auth mounts of Vault", "a login and read on sys/auth", async () => {
+      const vault = await context.vault();
+      const mounts = await trustingMounts(subject, vault);
       await Promise.all(
-        trusting.map(async (mount) => {
-          const isOwn = own.includes(mount.path);
-          if (isOwn || ownsVault(subject)) await judgeMount(evidence, vault, mount, isOwn ? await declared : undefined);
-          else evidence.proved(`auth/${mount.path} (${mount.type}) is not the stack's, and its owner's to prove`);
+        mounts.map(async (mount) => {
+          const { path, type, isOwn, isOthers } = mount;
+          if (isOthers) evidence.proved(`auth/${path} (${type}) is not the stack's, and its owner's to prove`);
+          else await judgeMount(evidence, vault, mount, isOwn ? await declared : undefined);
         }),
       );
-    }
+    });
     await declared;
     return evidence.finding;
   },
 };
-
-/** Whether nobody but the stack has anything in its Vault. */
-function ownsVault({ spec }: Subject): boolean {
-  return spec.program === "local" || spec.vault.kind === "in-cluster";
-}
 
 /** Compares what the program declares with what is there; the identities of the declared roles, where that is known. */
 async function readBack({ declared }: Subject, evidence: Evidence): Promise<ReadonlySet<string> | undefined> {
   const all = await evidence.look("what is declared", "a dry run of the stack's program", declared);
   if (all === undefined) return undefined;
   const trust = all.filter(({ type }) => TRUST.includes(type));
-  for (const { type, id, urn, changes } of trust) {
+  for (const { type, id, urn, changes, waits } of trust) {
     const what = `${type} ${id ?? urn.split("::").at(-1)}`;
     const seen = changes.map(({ path, before = "(none)", after = "(none)" }) =>
       path === "" ? "not there" : `${path} is ${before}, declared is ${after}`,
     );
-    if (changes.length > 0) evidence.violated(`${what} is not as declared: ${seen.join("; ")}`);
+    if (waits) evidence.unobservable(`${what} is not compared: it depends on what \`up\` has to change first`);
+    else if (changes.length > 0) evidence.violated(`${what} is not as declared: ${seen.join("; ")}`);
   }
   const asDeclared = trust.filter(({ changes }) => changes.length === 0).length;
   if (asDeclared > 0)
     evidence.proved(`${asDeclared} of ${trust.length} policies, mounts, roles and keys read back as declared`);
-  return new Set(trust.flatMap(({ type, id }) => (type === ROLE && id !== undefined ? [id] : [])));
+  const roles = trust.filter(({ type }) => type === ROLE).map(({ id }) => id);
+  return roles.includes(undefined) ? undefined : new Set(roles.filter((id) => id !== undefined));
 }
 
 async function judgeMount(
   evidence: Evidence,
   vault: VaultClient,
-  { path: mount, type }: AuthMount,
+  { path: mount, type }: TrustingMount,
   declared: ReadonlySet<string> | undefined,
 ): Promise<void> {
   const folder = `auth/${mount}/role`;

@@ -51,7 +51,7 @@ export const vaultRoot: Check = {
           const made = new Date(at * 1000).toISOString();
           evidence.violated(`token "${name}" of ${path}, made ${made}, has the root policy (accessor ${accessor})`);
         }
-        if (roots.length === 0) evidence.proved(`none of ${tokens.length} tokens has the root policy`);
+        if (roots.length === 0) evidence.proved(`tokens looked at: ${tokens.length}, none with the root policy`);
       },
     );
     const attempt = "sys/generate-root-token/attempt";

@@ -6,6 +6,7 @@ import { gatherSecrets } from "../../audit/secrets/gatherSecrets.ts";
 import { readCanaries } from "../../audit/secrets/readCanaries.ts";
 import { DayzeroError } from "../../config/DayzeroError.ts";
 import type { Secret } from "../../credentials/Secret.ts";
+import { UNKNOWN } from "../../hosts/propertyValues.ts";
 import { convergeStack } from "../convergeStack.ts";
 import { createContext } from "../createContext.ts";
 import type { Narrator } from "../narrator/Narrator.ts";
@@ -111,6 +112,7 @@ function dryRun(
     async ({ result }) =>
       result.registered.map(({ urn, type, id, inputs, outputs, changes }) => ({
         ...{ urn, type, id, inputs, changes },
+        waits: JSON.stringify(inputs).includes(UNKNOWN),
         outputs: outputs as Readonly<Record<string, unknown>>,
       })),
   );

@@ -133,10 +133,31 @@ describe.each(["external-operator", "operator"])("%s.hcl", (policy) => {
     ["make another stack's OIDC role", "identity/oidc/role/dayzero.a-b.fleet", { key: key.name }],
     ["delete another stack's OIDC key", "identity/oidc/key/dayzero.a-b.0a1b2c3d", "DELETE"],
     ["add an entity to a policy", "identity/entity", { name: "mine", policies: ["root"] }],
+    ["begin to make a root token", "sys/generate-root-token/attempt", {}],
+    ["end somebody's making of one", "sys/generate-root-token/attempt", "DELETE"],
+    ["end a token by its accessor", "auth/token/revoke-accessor", { accessor: "mine" }],
+    ["declare an audit device", "sys/audit/mine", { type: "file", options: { file_path: "discard" } }],
+    ["take an audit device away", "sys/audit/file", "DELETE"],
+    ["change somebody's mount", "auth/ci/config", { jwks_url: "https://192.0.2.1/keys" }],
   ])("does not let its holder %s", async (_, path, body) => {
     const call =
       body === "DELETE" ? operator.delete(path) : body === "GET" ? operator.read(path) : operator.write(path, body);
     expect(await answerTo(call)).toBe(403);
+  });
+
+  test("is enough to see whether a root token is being made", async () => {
+    expect(await operator.read("sys/generate-root-token/attempt")).toMatchObject({ started: false });
+  });
+
+  test("lets an audit look beyond the stack in a Vault of its own only", async () => {
+    const looks = [
+      () => operator.list("auth/token/accessors"),
+      () => operator.read("sys/audit"),
+      () => operator.read("auth/ci/config"),
+      () => operator.list("auth/ci/role"),
+    ];
+    const answers = await Promise.all(looks.map((look) => answerTo(look())));
+    expect(answers).toEqual(looks.map(() => (policy === "operator" ? 200 : 403)));
   });
 
   test("lets nobody delete an entity in a Vault of others", async () => {

@@ -40,7 +40,7 @@ describe("dayzero", () => {
   test.each([[["--help"]], [[]]])("%j prints the commands and the exit codes on stdout", async (words) => {
     const { code, stdout, stderr } = await dayzero(...words);
     expect(code).toBe(0);
-    for (const command of ["up", "plan", "status", "down", "tools"])
+    for (const command of ["up", "plan", "status", "audit", "down", "tools"])
       expect(stdout).toMatch(new RegExp(`^  ${command} `, "m"));
     expect(stdout).toMatch(/2 +wrong usage/);
     expect(stdout).not.toMatch(/^ {2}(serve|credential) /m);
@@ -69,6 +69,7 @@ describe("dayzero", () => {
 
   test.each([
     [["status", "nosuch", "--json"], "STACK_UNKNOWN"],
+    [["audit", "nosuch", "--json"], "STACK_UNKNOWN"],
     [["plan", "-x", "--json"], "USAGE"],
   ])("%j prints the failure as one JSON document", async (words, code) => {
     const finished = await dayzero(...words);
