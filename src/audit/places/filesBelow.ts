@@ -1,7 +1,8 @@
-import { createReadStream, lstatSync, type Stats } from "node:fs";
-import { constants, open, readdir } from "node:fs/promises";
+import { createReadStream, lstatSync, readdirSync, type Stats } from "node:fs";
+import { constants, open } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream";
+import { setImmediate as turn } from "node:timers/promises";
 import { createGunzip } from "node:zlib";
 import type { Place } from "./Place.ts";
 
@@ -14,28 +15,36 @@ export interface FilesOptions {
 
 const PIECE_BYTES = 1 << 20;
 
+/** So many folders are looked at before others get their turn. */
+const FOLDERS_AT_ONCE = 64;
+
 /**
  * Every regular file below a folder, as it is at that moment; links are not followed. A folder that is not there has none.
  *
- * A temporary folder may hold hundreds of thousands: through the thread pool each would take ten times as long, so it is asked for
- * one folder at a time, and whoever else has something to do gets in between.
+ * A temporary folder may hold hundreds of thousands, most of which nobody wants to read: asked for one by one through the thread
+ * pool, they take three times the processor time.
  */
-export async function* filesBelow(folder: string, options: FilesOptions = {}): AsyncGenerator<Place> {
+export async function* filesBelow(top: string, options: FilesOptions = {}): AsyncGenerator<Place> {
   const { name = (path) => path, takes = () => true } = options;
-  let entries: string[];
-  try {
-    entries = await readdir(folder);
-  } catch (error) {
-    // Whoever reads it is told why that cannot be.
-    yield { name: name(folder), content: () => rethrow(error) };
-    return;
-  }
-  for (const entry of entries) {
-    const path = join(folder, entry);
-    const stats = lstatSync(path, { throwIfNoEntry: false });
-    if (stats === undefined || !takes(path, stats)) continue;
-    if (stats.isDirectory()) yield* filesBelow(path, options);
-    else if (stats.isFile()) yield filePlace(path, name(path));
+  const folders = [top];
+  for (let count = 1; folders.length > 0; count++) {
+    const folder = folders.pop() as string;
+    if (count % FOLDERS_AT_ONCE === 0) await turn();
+    let entries: string[];
+    try {
+      entries = readdirSync(folder);
+    } catch (error) {
+      // Whoever reads it is told why that cannot be.
+      yield { name: name(folder), content: () => rethrow(error) };
+      continue;
+    }
+    for (const entry of entries) {
+      const path = join(folder, entry);
+      const stats = lstatSync(path, { throwIfNoEntry: false });
+      if (stats === undefined || !takes(path, stats)) continue;
+      if (stats.isDirectory()) folders.push(path);
+      else if (stats.isFile()) yield filePlace(path, name(path));
+    }
   }
 }
 
