@@ -16,6 +16,7 @@ import { isAlive } from "../../src/machine/DetachedProcess.ts";
 import { processStartTime } from "../../src/machine/processIdentity.ts";
 import { StackLayout } from "../../src/machine/StackLayout.ts";
 import { adminKubernetesClient } from "../../src/resources/cluster/adminKubernetesClient.ts";
+import { PLACES } from "../support/placesChecks.ts";
 import { Stack } from "../support/Stack.ts";
 import { waitFor } from "../support/waitFor.ts";
 
@@ -339,6 +340,10 @@ describe("audit of places", () => {
     for (const repair of repairs.reverse()) await repair();
     repaired = await look(IDS);
   }, 900_000);
+
+  test("is here what audit.test.ts leaves to this file", () => {
+    expect([...IDS, "program-values"].sort()).toEqual([...PLACES].sort());
+  });
 
   test.each(rows)("$check is violated by $what", ({ check, evidence }) => {
     expect(broken.get(check)).toMatchObject({

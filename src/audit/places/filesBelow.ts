@@ -30,20 +30,17 @@ export async function* filesBelow(top: string, options: FilesOptions = {}): Asyn
   for (let count = 1; folders.length > 0; count++) {
     const folder = folders.pop() as string;
     if (count % FOLDERS_AT_ONCE === 0) await turn();
-    let entries: string[];
     try {
-      entries = readdirSync(folder);
+      for (const entry of readdirSync(folder)) {
+        const path = join(folder, entry);
+        const stats = lstatSync(path, { throwIfNoEntry: false });
+        if (stats === undefined || !takes(path, stats)) continue;
+        if (stats.isDirectory()) folders.push(path);
+        else if (stats.isFile()) yield filePlace(path, name(path));
+      }
     } catch (error) {
       // Whoever reads it is told why that cannot be.
       yield { name: name(folder), content: () => rethrow(error) };
-      continue;
-    }
-    for (const entry of entries) {
-      const path = join(folder, entry);
-      const stats = lstatSync(path, { throwIfNoEntry: false });
-      if (stats === undefined || !takes(path, stats)) continue;
-      if (stats.isDirectory()) folders.push(path);
-      else if (stats.isFile()) yield filePlace(path, name(path));
     }
   }
 }
