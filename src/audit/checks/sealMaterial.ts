@@ -17,7 +17,7 @@ import { sealMaterial as sealMaterialOf } from "../secrets/sealMaterial.ts";
 export const sealMaterial: Check = {
   id: "seal-material",
   promise:
-    "unseal and recovery shares, what opens them and who may use them are nowhere in clear: cluster, Git, state folder, temporary folders; but for what the ledger names",
+    "the shares that open Vault, the identities that open those and the operator's own login lie nowhere in clear, except where the ledger names it",
   remedy:
     "rekey Vault (a new Vault, on one machine): whoever read a share keeps it; then remove it from where it was found",
 

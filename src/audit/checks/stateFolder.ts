@@ -22,6 +22,8 @@ export const stateFolder: Check = {
     for (const place of places) {
       const entry = ledger.find(({ where }) => where === place);
       if (entry === undefined) evidence.violated(`${place} holds a credential, and the ledger does not name it`);
+      else if (entry.residual && !entry.reason)
+        evidence.violated(`${place} stays static, and the ledger does not say why`);
       const mode = (await lstat(join(layout.directory, place))).mode & 0o777;
       if ((mode & OTHERS) !== 0) evidence.violated(`${place} holds a credential, and its mode is ${mode.toString(8)}`);
     }

@@ -34,7 +34,9 @@ export async function* gitObjects(directory: string, ctx: Context): AsyncGenerat
   try {
     const reader = new PieceReader(child.stdout);
     for (let header = await reader.line(); header !== undefined; header = await reader.line()) {
-      const [id = "", type = "", size = "0"] = header.split(" ");
+      const [id = "", type = "", size] = header.split(" ");
+      // `<id> missing`: it was pruned meanwhile.
+      if (size === undefined) continue;
       const bytes = Number(size);
       const pieces = reader.take(bytes);
       yield { id, type: type as GitObject["type"], bytes, content: () => pieces };
