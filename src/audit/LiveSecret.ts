@@ -8,3 +8,10 @@ export interface LiveSecret {
   /** Where it may be: as the residual ledger names it, relative to the state folder for files. */
   readonly belongs: readonly string[];
 }
+
+/** All that can be found of them. */
+export interface LiveSecrets {
+  readonly known: readonly LiveSecret[];
+  /** Values that could not be read, and so are looked for nowhere: one line each, with what it takes. */
+  readonly unread: readonly string[];
+}

@@ -2,7 +2,7 @@ import type { StackSpec } from "../config/StackSpec.ts";
 import type { LedgerEntry } from "../credentials/LedgerEntry.ts";
 import type { StackLayout } from "../machine/StackLayout.ts";
 import type { Change, Context } from "../resources/Resource.ts";
-import type { LiveSecret } from "./LiveSecret.ts";
+import type { LiveSecrets } from "./LiveSecret.ts";
 
 /** One resource as the stack's program declares it, and how far the live system is from that. */
 export interface Declared {
@@ -20,16 +20,26 @@ export interface Declared {
   readonly changes: readonly Change[];
 }
 
+/** Whoever runs the audit, and where. */
+export interface Auditor {
+  readonly environment: Readonly<Record<string, string>>;
+  /** Folder of the Pulumi project. */
+  readonly project: string;
+  /** File that `pulumi stack export` wrote, where one was named. */
+  readonly pulumiState: string | undefined;
+}
+
 /** What an audit looks at. Gathered once, shared by all checks. */
 export interface Subject {
   readonly spec: StackSpec;
   readonly layout: StackLayout;
   /** Clients of the live systems; `dryRun` is set. */
   readonly context: Context;
+  readonly auditor: Auditor;
   /** What the program declares. Rejects when it could not be run to its end (nothing to compare with). */
   declared(): Promise<readonly Declared[]>;
   /** Credentials that exist because of the stack, as `up` and `status` print them. */
   readonly ledger: readonly LedgerEntry[];
   /** Every credential value of the stack that is good right now, for finding it where it must not be. */
-  secrets(): Promise<readonly LiveSecret[]>;
+  secrets(): Promise<LiveSecrets>;
 }

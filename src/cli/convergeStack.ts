@@ -1,10 +1,6 @@
-import { readFile } from "node:fs/promises";
-import { resolve } from "node:path";
-import { DayzeroError } from "../config/DayzeroError.ts";
 import { toPulumiConfig } from "../config/parseStackSpec.ts";
 import type { RepositoryChoice } from "../config/StackSpec.ts";
-import { Secret } from "../credentials/Secret.ts";
-import { parseIdentities } from "../credentials/sealing.ts";
+import type { Secret } from "../credentials/Secret.ts";
 import type { ConvergeEvent } from "../hosts/converge/ConvergeEvent.ts";
 import { type ConvergeResult, converge } from "../hosts/converge/converge.ts";
 import type { Context } from "../resources/Resource.ts";
@@ -17,6 +13,7 @@ import { findGit } from "./findGit.ts";
 import { lookAtNewSource } from "./lookAtNewSource.ts";
 import { provideTools } from "./provideTools.ts";
 import type { Run } from "./Run.ts";
+import { readIdentity } from "./readIdentity.ts";
 import { assertStackKnown } from "./stack/assertStackKnown.ts";
 import { findProgram } from "./stack/findProject.ts";
 import { holdStack } from "./stack/holdStack.ts";
@@ -128,21 +125,4 @@ export async function convergeStack<Result>(
 function childEnvironment(run: Run, home: string): Record<string, string> {
   const passed = Object.entries(run.environment).filter(([name]) => /^(PATH|LANG|LC_\w+|TZ|TMPDIR)$/.test(name));
   return { ...Object.fromEntries(passed), HOME: home };
-}
-
-async function readIdentity(run: Run, file: string): Promise<Secret> {
-  const path = resolve(run.workingDirectory, file);
-  try {
-    const identity = new Secret(await readFile(path, "utf8"));
-    if (parseIdentities(identity, path).length > 0) return identity;
-    throw new DayzeroError("AGE_IDENTITY_INVALID", `there is no age identity in ${path}`, {
-      hint: "give a file as age-keygen writes it",
-    });
-  } catch (cause) {
-    if (cause instanceof DayzeroError) throw cause;
-    throw new DayzeroError("USAGE", `cannot read the age identity ${path}`, {
-      cause,
-      hint: "name an age identity file with --identity",
-    });
-  }
 }

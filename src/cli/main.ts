@@ -77,7 +77,11 @@ export async function main(argv: readonly string[]): Promise<void> {
     "audit",
     "prove that no long-lived secret is left, and that the trust is as declared",
     async () => (await import("./commands/audit.ts")).audit,
-  ).addOption(new Option("--sarif <file>", "write the result as SARIF 2.1.0 too").argParser(noOption));
+  )
+    .addOption(new Option("--sarif <file>", "write the result as SARIF 2.1.0 too").argParser(noOption))
+    .option("--identity <file>", "age identity, to look for the shares of Vault that it opens", noOption)
+    .option("--canary <file>", "values that you planted, one a line, to look for besides", noOption)
+    .option("--pulumi-state <file>", "what `pulumi stack export` wrote, where it cannot be asked", noOption);
   command("down", "remove what the stack made, and nothing else", async () => (await import("./commands/down.ts")).down)
     .option("--yes", "do not ask")
     .option("--delete-repository", "remove the repository even when it holds commits of your own");

@@ -47,6 +47,7 @@ export interface ProcessStat {
   readonly startTime: string | undefined;
   /** A zombie, or about to be none at all. */
   readonly ended: boolean;
+  readonly parent: number;
   /** The process that leads its session. */
   readonly session: number;
   readonly hasTerminal: boolean;
@@ -64,6 +65,7 @@ export function parseStat(line: string): ProcessStat {
   return {
     startTime: fields[19],
     ended: /^[ZXx]$/.test(fields[0] ?? ""),
+    parent: Number(fields[1]),
     session: Number(fields[3]),
     hasTerminal: fields[4] !== "0",
   };

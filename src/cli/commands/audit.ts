@@ -4,13 +4,12 @@ import { checks } from "../../audit/checks.ts";
 import { toSarif } from "../../audit/toSarif.ts";
 import { writeFileAtomic } from "../../machine/writeFileAtomic.ts";
 import { formatAudit } from "../audit/formatAudit.ts";
-import { openSubject } from "../audit/openSubject.ts";
+import { type AuditSubjectOptions, openSubject } from "../audit/openSubject.ts";
 import { EXIT } from "../exitCodes.ts";
 import { packageVersion } from "../packageVersion.ts";
 import type { Outcome, Run } from "../Run.ts";
-import type { StackOptions } from "../stack/loadStack.ts";
 
-export interface AuditCommandOptions extends StackOptions {
+export interface AuditCommandOptions extends AuditSubjectOptions {
   /** File that gets the result as SARIF besides. */
   readonly sarif?: string;
 }
