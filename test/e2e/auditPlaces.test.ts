@@ -113,7 +113,7 @@ async function plantFile(path: string, content: string | Buffer): Promise<() => 
 }
 
 async function plantProcess(words: string[], environment: Record<string, string>): Promise<() => Promise<void>> {
-  const child = spawn(process.execPath, ["-e", "setInterval(() => {}, 60_000)", ...words], {
+  const child = spawn(process.execPath, ["-e", "setInterval(() => {}, 60_000)", "--", ...words], {
     env: environment,
     stdio: "ignore",
   });
