@@ -54,12 +54,11 @@ export const controllerRbac: Check = {
     });
     const all = await evidence.look("what is declared", "a dry run of the stack's program", () => subject.declared());
     if (live === undefined || all === undefined) return evidence.finding;
-    const owner = ownerOfArgoCd(subject, all);
-    if (owner !== undefined)
-      evidence.unobservable(`what Argo CD in ${ARGOCD_NAMESPACE} may do is declared ${owner}, not here`);
+    const why = whyNotCompared(subject, all);
+    if (why !== undefined) evidence.unobservable(`what Argo CD in ${ARGOCD_NAMESPACE} may do is not compared: ${why}`);
     await evidence.look("service accounts and installation", `leave to read them in ${ARGOCD_NAMESPACE}`, async () => {
       const client = await context.kubernetes();
-      const accounts = [...(owner === undefined ? await argoCdAccounts(client, subject) : []), ...ownAccounts(subject)];
+      const accounts = [...(why === undefined ? await argoCdAccounts(client, subject) : []), ...ownAccounts(subject)];
       const declared = [...declaredOf(subject, all), ...(await installedOf(client, live, context.stack))];
       for (const account of accounts) judge(evidence, account, { live: live as readonly RbacObject[], declared });
     });
@@ -90,12 +89,15 @@ function judge(
   evidence.proved(`${who}: ${extent}, by ${granted.length} bindings`);
 }
 
-/** Where it is declared what Argo CD may do, when that is not the stack. */
-function ownerOfArgoCd({ spec }: Subject, declared: readonly Declared[]): string | undefined {
-  if (spec.program === "existing" && spec.gitops.adopt !== undefined) return "by its owner";
-  const installation = declared.find(({ type }) => type === "dayzero:gitops:Installation");
-  const managedBy = installation?.outputs.managedBy;
-  return typeof managedBy === "string" && managedBy !== "" ? `in Git, by Application ${managedBy}` : undefined;
+/** Why what Argo CD may do cannot be held against what is declared. */
+function whyNotCompared({ spec }: Subject, declared: readonly Declared[]): string | undefined {
+  if (spec.program === "existing" && spec.gitops.adopt !== undefined) return "it is its owner's";
+  const find = (type: string) => declared.find((one) => one.type === type);
+  const managedBy = find("dayzero:gitops:Installation")?.outputs.managedBy;
+  if (typeof managedBy === "string" && managedBy !== "") return `Application ${managedBy} manages it from Git`;
+  // Its rights follow from what the repository holds, and that is not known before.
+  const repository = find("dayzero:git:Repository");
+  return repository?.changes.length ? "`up` has to take in what is new in the repository first" : undefined;
 }
 
 function ownAccounts({ spec }: Subject): Account[] {
