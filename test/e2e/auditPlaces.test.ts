@@ -1,6 +1,6 @@
 import { execFile, spawn } from "node:child_process";
 import { createPrivateKey, createSign, randomBytes } from "node:crypto";
-import { appendFile, chmod, cp, mkdir, readFile, rename, rm, truncate, writeFile } from "node:fs/promises";
+import { appendFile, chmod, cp, mkdir, readdir, readFile, rename, rm, truncate, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
@@ -156,6 +156,11 @@ async function plantCommit(name: string, content: string): Promise<() => Promise
     await rm(folder, { recursive: true });
     await at(layout.repository("fleet"), "reflog", "expire", "--expire=now", "--all");
     await at(layout.repository("fleet"), "gc", "-q", "--prune=now");
+    // Argo CD has the manifests of the commit before in its cache, and leaves its working tree as it is. Only root may list it.
+    const checkouts = join(layout.temporary("argocd-repo-server"), "_argocd-repo");
+    for (const checkout of await readdir(checkouts).catch(() => [])) {
+      await rm(join(checkouts, checkout, name), { force: true });
+    }
   };
 }
 
