@@ -4,7 +4,7 @@
 # It decides who is the stack's Git reader, and so who gets statements signed by this Vault for audiences that begin with
 # dayzero/${stack}/. It cannot give a token any other policy, reach another stack's or anybody else's mounts, keys and roles, or read a
 # secret engine: it is not as good as root. Beyond the stack it sees names only: of auth mounts (with their settings), policies, OIDC
-# keys and roles. It cannot delete the entities that logins leave: they stay, and without their mount are good for nothing.
+# keys and roles; and whether somebody is generating a root token. It cannot delete the entities that logins leave: they stay, and without their mount are good for nothing.
 
 path "auth/token/lookup-self" {
   capabilities = ["read"]
