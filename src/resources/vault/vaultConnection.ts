@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import type { KubernetesClient } from "../../clients/KubernetesClient.ts";
 import { VaultClient } from "../../clients/VaultClient.ts";
 import { DayzeroError } from "../../config/DayzeroError.ts";
+import { auditLogProblem } from "../../machine/auditLogProblem.ts";
 import type { StackLayout } from "../../machine/StackLayout.ts";
 
 /**
@@ -23,7 +24,7 @@ export async function vaultConnection(
   const ca = await readFile(path, "utf8").catch((cause: unknown) => {
     throw missing(path, { cause });
   });
-  return new VaultClient({ address, ca });
+  return new VaultClient({ address, ca, auditProblem: () => auditLogProblem(layout) });
 }
 
 /** The authority of a server's certificate in a Secret; only that is taken out, the key beside it is left where it is. */
