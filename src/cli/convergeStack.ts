@@ -59,6 +59,8 @@ export async function convergeStack<Result>(
   if (options.repo !== undefined && before.choice.source !== before.remembered.source)
     await lookAtNewSource(run, before);
   await askForToken(run, before.spec, memory);
+  // Before the stack is held: while it is, nobody restarts what dies of it, and tools may take a quarter of an hour.
+  const tools = await provideTools(run, { mirror: options.mirror, names: toolsOf(before.spec.program) });
   const lock = dryRun ? undefined : await holdStack(run, stack, before.layout);
   try {
     const loaded = await loadStack(run, stack, options);
@@ -69,7 +71,6 @@ export async function convergeStack<Result>(
     const remember = (told: RepositoryChoice) => rememberStack(layout, { ...told, program: spec.program });
     if (!dryRun) await remember(remembered);
     let accepted: Promise<void> | undefined;
-    const tools = await provideTools(run, { mirror: options.mirror, names: toolsOf(spec.program) });
     const paths = new Map(tools.map(({ name, path }) => [name, path]));
     if (spec.program === "local") paths.set("git", await findGit(run));
     const { context, close } = createContext({

@@ -130,6 +130,11 @@ export async function main(argv: readonly string[]): Promise<void> {
     .action((part: string, options: OutputOptions & { directory: string }) =>
       perform(options, async (run) => (await import("./commands/serve.ts")).serve(run, part, options.directory)),
     );
+  outputOptions(program.command("restart <process>", { hidden: true }))
+    .option("--directory <dir>", "state folder of the stack", ".")
+    .action((process: string, options: OutputOptions & { directory: string }) =>
+      perform(options, async (run) => (await import("./commands/restart.ts")).restart(run, process, options.directory)),
+    );
   // Its standard output is the protocol's, and all that it tells goes to the engine that started it.
   program
     .command("provider [engine]", { hidden: true })

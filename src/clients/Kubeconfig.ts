@@ -3,9 +3,9 @@ import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { promisify } from "node:util";
-import { parse } from "yaml";
 import { z } from "zod";
 import { DayzeroError } from "../config/DayzeroError.ts";
+import { parseYaml } from "../config/parseYaml.ts";
 import { Secret } from "../credentials/Secret.ts";
 import { KubernetesClient, type KubernetesCredential } from "./KubernetesClient.ts";
 
@@ -86,7 +86,7 @@ export function loadKubeconfig(
     throw invalid(where, what === undefined ? problems : `${what}: ${problems}`);
   };
   const text = inline ? pathOrYaml : readText(pathOrYaml, options.hint);
-  const config = parse(kubeconfigSchema, parseYaml(text, where));
+  const config = parse(kubeconfigSchema, yamlOf(text, where));
   const chosen = options.context ?? config["current-context"];
   const named = config.contexts.find(({ name }) => name === chosen);
   if (named === undefined) {
@@ -197,9 +197,9 @@ function readText(path: string, hint?: string): string {
   }
 }
 
-function parseYaml(text: string, where: string): unknown {
+function yamlOf(text: string, where: string): unknown {
   try {
-    return parse(text);
+    return parseYaml(text);
   } catch {
     // The parser's message quotes the text, which may hold a credential.
     throw invalid(where, "not YAML");

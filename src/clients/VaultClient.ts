@@ -12,6 +12,8 @@ export interface VaultClientOptions {
   readonly token?: Secret;
   /** What to do when it does not answer, where more is known of it than its address. */
   readonly hint?: string;
+  /** Why its audit log cannot be written, where that can be looked at: tells a Vault that may not answer from one that fails. */
+  readonly auditProblem?: (() => Promise<string | undefined>) | undefined;
 }
 
 /** What a login gave. */
@@ -32,18 +34,21 @@ const WRITE_MS = 30_000;
  *
  * Paths are those of the API without `/v1/`. What a call returns is the part of the response that answers the question: its `data`,
  * or its `auth` (logins), or where the endpoint wraps its answer in neither (`sys/init`, `sys/seal-status`, OIDC discovery) the body itself.
- * An answer with an error status throws a `VaultError`; no answer throws `DayzeroError` VAULT_UNREACHABLE.
+ * An answer with an error status throws a `VaultError`; no answer throws `DayzeroError` VAULT_UNREACHABLE, and a refusal because its
+ * audit log cannot be written VAULT_AUDIT_BLOCKED, where that can be looked at.
  */
 export class VaultClient {
   readonly address: string;
   readonly #dispatcher: Dispatcher;
   readonly #token: Secret | undefined;
   readonly #hint: string;
+  readonly #auditProblem: VaultClientOptions["auditProblem"];
 
   constructor(options: VaultClientOptions | (Omit<VaultClientOptions, "ca"> & { dispatcher: Dispatcher })) {
     this.address = options.address;
     this.#hint = options.hint ?? "see that it runs at that address, and is reached from here";
     this.#token = options.token;
+    this.#auditProblem = options.auditProblem;
     this.#dispatcher = "dispatcher" in options ? options.dispatcher : connect(options);
   }
 
@@ -89,7 +94,13 @@ export class VaultClient {
 
   /** The same connections with another token. */
   withToken(token: Secret): VaultClient {
-    return new VaultClient({ address: this.address, dispatcher: this.#dispatcher, token, hint: this.#hint });
+    return new VaultClient({
+      address: this.address,
+      dispatcher: this.#dispatcher,
+      token,
+      hint: this.#hint,
+      auditProblem: this.#auditProblem,
+    });
   }
 
   /** Logs in at `auth/<mount>`, where JWT and Kubernetes auth methods are asked alike. */
@@ -137,8 +148,21 @@ export class VaultClient {
         { cause, hint: this.#hint },
       );
     }
-    if (status >= 300) throw new VaultError({ status, errors: errorsOf(text), method, path: bare });
+    if (status >= 300)
+      throw await this.#failure(new VaultError({ status, errors: errorsOf(text), method, path: bare }));
     return text === "" ? {} : answer(text, { status, method, path: bare });
+  }
+
+  /** A Vault of which no audit device can write answers nothing: `internal error`, and why stands in its own log only. */
+  async #failure(error: VaultError): Promise<Error> {
+    const isSilent = error.status === 500 && error.errors.includes("internal error");
+    const problem = isSilent ? await this.#auditProblem?.() : undefined;
+    if (problem === undefined) return error;
+    return new DayzeroError(
+      "VAULT_AUDIT_BLOCKED",
+      `cannot ${error.method} ${error.path} of vault at ${this.address}: ${problem}, and it answers nothing that it cannot write to its audit log`,
+      { cause: error, hint: "make room on that disk: Vault then answers by itself, and what waits for it goes on" },
+    );
   }
 }
 

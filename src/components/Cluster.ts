@@ -23,8 +23,12 @@ const IDENTITIES = [
   { ...GIT_READER.serviceAccount, audiences: [VAULT_AUDIENCE] },
 ];
 
-/** Whoever calls it, the stack's own processes with their empty HOME or a person's kubectl: its compiled modules stay in the stack. */
+/**
+ * Whoever calls it, the stack's own processes with their empty HOME or a person's kubectl: its compiled modules stay in the stack, and
+ * what it mints in no core dump.
+ */
 const EXEC_PLUGIN = `#!/bin/sh
+ulimit -c 0
 export NODE_COMPILE_CACHE="\${0%/*}/../run/compile"
 exec {tool:dayzero} "$@"
 `;

@@ -68,6 +68,11 @@ export class StackLayout {
     return this.run(`${process}.json`);
   }
 
+  /** When the stack's own daemons restarted a process: a time on each line. */
+  restarts(process: string): string {
+    return this.run(join("restarts", process));
+  }
+
   /** Socket of the identity broker. */
   get identitySocket(): string {
     return this.run("identity.sock");
@@ -92,8 +97,13 @@ export class StackLayout {
     return join(this.directory, "tmp", process);
   }
 
+  /** Output of each process, and audit logs. */
+  get logs(): string {
+    return join(this.directory, "logs");
+  }
+
   log(process: string): string {
-    return join(this.directory, "logs", `${process}.log`);
+    return join(this.logs, `${process}.log`);
   }
 
   /** The empty HOME of every child process. */

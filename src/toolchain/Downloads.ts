@@ -154,6 +154,8 @@ export class Downloads {
       settle(undefined);
       return response;
     } catch (error) {
+      // Before anything else: those who wait for this connection have to end as well.
+      if (this.#options.signal?.aborted) settle(undefined);
       this.#options.signal?.throwIfAborted();
       const reason = `${host} cannot be reached (${reasonOf(error)})`;
       const broken = CONNECTION_BROKEN.has((error as NodeJS.ErrnoException).code ?? "");

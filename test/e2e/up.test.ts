@@ -308,6 +308,7 @@ describe("two pushes, one right after the other", () => {
   });
 });
 
+// The stack's own daemons restart each other: upkeep.test.ts.
 describe("SIGKILL of one process", () => {
   test.each([
     "etcd",
@@ -315,9 +316,6 @@ describe("SIGKILL of one process", () => {
     "kube-controller-manager",
     "vault",
     "redis",
-    "git-server",
-    "identity-broker",
-    "renewer",
     "argocd-repo-server",
     "argocd-application-controller",
   ])("%s: status says so, up heals it, nothing written is lost", async (name) => {

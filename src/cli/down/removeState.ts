@@ -18,8 +18,8 @@ const ON_DISK = /^dayzero:(local:|vault:Storage$|git:Repository$)/;
 
 /** Folders that nobody but the stack and its processes writes to. */
 const OWN_FOLDERS = ["run", "home", "tmp", "cache"];
-/** Rotated ones too: `audit-2026-11-22T08-00-00.000.log`. */
-const LOG_FILE = /\.log(\.\d+)?$/;
+/** Rotated ones too: `audit-2026-11-22T08-00-00.000.log`, `vault.log.1`; and `vault.log.new`, which a kill left. */
+const LOG_FILE = /\.log(\.(\d+|new))?$/;
 /** What a killed run leaves beside a repository. */
 const UNFINISHED_REPOSITORY = /\.git\.(new|removed)$/;
 /** What a killed atomic write leaves. */
@@ -55,7 +55,7 @@ export async function removeState(
     await remove(join("data", name));
     await processes?.remove(name, context);
   }
-  for (const name of await readdir(join(layout.directory, "logs")).catch(() => [])) {
+  for (const name of await readdir(layout.logs).catch(() => [])) {
     if (LOG_FILE.test(name)) await remove(join("logs", name));
   }
   for (const type of [...resourceTypes].reverse()) {

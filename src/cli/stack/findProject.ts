@@ -1,7 +1,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { dirname, join, relative, resolve } from "node:path";
-import { parse } from "yaml";
 import { DayzeroError } from "../../config/DayzeroError.ts";
+import { parseYaml } from "../../config/parseYaml.ts";
 import { readIfThere } from "../../machine/readIfThere.ts";
 
 /** A Pulumi project: what its Pulumi.yaml says to a run. */
@@ -31,7 +31,9 @@ const FILE = "Pulumi.yaml";
 export async function findProject(from: { workingDirectory: string; packageDirectory: string }): Promise<Project> {
   const { workingDirectory, packageDirectory } = from;
   for (let directory = workingDirectory; ; directory = dirname(directory)) {
-    const text = await readIfThere(join(directory, FILE));
+    const text = await readIfThere(join(directory, FILE)).catch((cause: unknown) => {
+      throw invalid(directory, "it cannot be read", "make it a file that you may read", cause);
+    });
     if (text !== undefined) return describe(directory, text, directory);
     if (directory === dirname(directory)) break;
   }
@@ -72,14 +74,19 @@ export async function findProgram({ directory }: Project): Promise<string> {
 }
 
 async function entriesOf(folder: string): Promise<string[]> {
-  const manifest = await readFile(join(folder, "package.json"), "utf8").catch(() => "{}");
-  const { main } = JSON.parse(manifest) as { main?: unknown };
+  const text = await readFile(join(folder, "package.json"), "utf8").catch(() => "{}");
+  let main: unknown;
+  try {
+    main = (JSON.parse(text) as { main?: unknown } | null)?.main;
+  } catch {
+    // A broken one names no program.
+  }
   return [...(typeof main === "string" ? [main] : []), "index.ts", "index.js"].map((file) => join(folder, file));
 }
 
 function parseProject(directory: string, text: string): ProjectFile {
   try {
-    const file = parse(text) as unknown;
+    const file = parseYaml(text);
     if (typeof file === "object" && file !== null) return file;
   } catch {
     // Said below: the parser's message quotes the file.
@@ -87,6 +94,6 @@ function parseProject(directory: string, text: string): ProjectFile {
   throw invalid(directory, "it is not a mapping in YAML", "correct the file");
 }
 
-function invalid(directory: string, what: string, hint: string): DayzeroError {
-  return new DayzeroError("PROJECT_INVALID", `cannot use ${join(directory, FILE)}: ${what}`, { hint });
+function invalid(directory: string, what: string, hint: string, cause?: unknown): DayzeroError {
+  return new DayzeroError("PROJECT_INVALID", `cannot use ${join(directory, FILE)}: ${what}`, { hint, cause });
 }

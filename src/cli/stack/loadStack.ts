@@ -1,11 +1,11 @@
-import { readFile } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
-import { parse } from "yaml";
 import { DayzeroError } from "../../config/DayzeroError.ts";
 import { problemsError } from "../../config/Problem.ts";
 import { absoluteSource, parseStackSpec, programOfFile, stateOfFile } from "../../config/parseStackSpec.ts";
+import { parseYaml } from "../../config/parseYaml.ts";
 import type { RepositoryChoice, StackSpec } from "../../config/StackSpec.ts";
 import { checkName } from "../../config/stackRules.ts";
+import { readIfThere } from "../../machine/readIfThere.ts";
 import { StackLayout } from "../../machine/StackLayout.ts";
 import type { Run } from "../Run.ts";
 import { assertSameProgram } from "./assertSameProgram.ts";
@@ -84,20 +84,20 @@ function layoutOf(run: Run, project: Project, stack: string, file: unknown, opti
 /** Parsed `Pulumi.<stack>.yaml`; undefined when there is none: every setting of a local stack has a default. */
 async function readStackFile(run: Run, project: Project, stack: string): Promise<unknown> {
   const file = stackFileOf(project, stack);
-  let text: string;
+  const shown = relative(run.workingDirectory, file);
+  const text = await readIfThere(file).catch((cause: unknown) => {
+    throw new DayzeroError("STACK_FILE_UNREADABLE", `cannot read ${shown}`, {
+      cause,
+      hint: "make it a file that you may read, and run it again",
+    });
+  });
+  if (text === undefined) return undefined;
   try {
-    text = await readFile(file, "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
-  }
-  try {
-    return parse(text) as unknown;
+    return parseYaml(text);
   } catch (cause) {
     // The parser's message quotes the file, and a line of it may be what nobody should see: only the place is told.
     const at = (cause as { linePos?: [{ line: number; col: number }] }).linePos?.[0];
     const place = at === undefined ? "" : ` at line ${at.line}, column ${at.col}`;
-    const shown = relative(run.workingDirectory, file);
     throw new DayzeroError("STACK_FILE_UNREADABLE", `cannot parse ${shown} as YAML${place}`, {
       hint: "correct the file and run it again",
     });

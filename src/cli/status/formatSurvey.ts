@@ -37,10 +37,10 @@ export function formatSurvey(
     ]),
   ];
   if (survey.processes.length > 0) {
-    const rows = survey.processes.map(({ name, pid, healthy }) => [
+    const rows = survey.processes.map(({ name, pid, healthy, restarts }) => [
       name,
       pid === null ? "-" : String(pid),
-      pid === null ? "dead" : healthy ? "running" : "not ready",
+      `${pid === null ? "dead" : healthy ? "running" : "not ready"}${restarted(restarts, now)}`,
     ]);
     lines.push("", formatTable(["process", "pid", "state"], rows));
   }
@@ -59,6 +59,14 @@ export function formatSurvey(
     lines.push("", `could not look at: ${names.join(", ")}`);
   }
   return lines.join("\n");
+}
+
+/** `, restarted 2 times, last 12.0 s ago`; nothing where it was not. */
+function restarted(restarts: readonly Date[], now: Date): string {
+  const last = restarts.at(-1);
+  if (last === undefined) return "";
+  const times = restarts.length === 1 ? "once" : `${restarts.length} times`;
+  return `, restarted ${times}, last ${formatElapsed(now.getTime() - last.getTime())} ago`;
 }
 
 /**

@@ -3,9 +3,11 @@ import { join } from "node:path";
 import { failureOf } from "../../config/failureOf.ts";
 import type { ExistingSpec } from "../../config/StackSpec.ts";
 import type { LedgerEntry } from "../../credentials/LedgerEntry.ts";
+import { auditLogProblem } from "../../machine/auditLogProblem.ts";
 import { findDetached } from "../../machine/DetachedProcess.ts";
 import { exists } from "../../machine/exists.ts";
 import { serverUrl } from "../../machine/readPorts.ts";
+import { readRestarts } from "../../machine/restarts.ts";
 import type { StackLayout } from "../../machine/StackLayout.ts";
 import { ARGOCD_NAMESPACE } from "../../manifests/argocd/controllerIdentity.ts";
 import { openBaoAuthority } from "../../manifests/openbao/openBaoNames.ts";
@@ -16,6 +18,7 @@ import { loadResource, resourceTypes } from "../../resources/registry.ts";
 import type { InitializationLive } from "../../resources/vault/InitializationResource.ts";
 import { sortLedger } from "../sortLedger.ts";
 import { type ApplicationStatus, askApplication } from "./askApplication.ts";
+import { askRenewer } from "./askRenewer.ts";
 import { recoveryProblems } from "./recoveryProblems.ts";
 import { within } from "./within.ts";
 
@@ -32,6 +35,8 @@ export interface ProcessStatus {
   readonly name: string;
   readonly pid: number | null;
   readonly healthy: boolean;
+  /** When others of the stack restarted it, the first time first; of the last day. */
+  readonly restarts: readonly Date[];
 }
 
 /** What GitOps reads a repository with; never its value. */
@@ -53,6 +58,10 @@ export interface Survey {
   readonly unobservable: readonly string[];
   /** Why GitOps' credentials are not known; then none are listed. */
   readonly credentialsUnknown: string | undefined;
+  /** Why the renewer of a local stack cannot renew; it goes on trying. */
+  readonly renewalFailure: string | undefined;
+  /** Why the embedded Vault cannot write its audit log. */
+  readonly auditProblem: string | undefined;
   /** Vault is sealed, or does not answer. */
   readonly vaultClosed: boolean;
   /** What is lost of the way back into Vault, which nothing needs yet. */
@@ -67,9 +76,11 @@ export async function surveyStack(
   context: Context,
   existing: ExistingSpec | undefined,
 ): Promise<Survey> {
-  const [{ found, unobservable }, application, recovery, repositories] = await Promise.all([
+  const [{ found, unobservable }, application, renewal, auditProblem, recovery, repositories] = await Promise.all([
     findResources(layout, context, existing),
     within(PATIENCE_MS, () => askApplication(context)),
+    existing === undefined ? within(PATIENCE_MS, () => askRenewer(layout)) : undefined,
+    existing === undefined ? within(PATIENCE_MS, () => auditLogProblem(layout)) : undefined,
     within(PATIENCE_MS, () => recoveryProblems(layout, context)),
     findRepositories(layout),
   ]);
@@ -88,6 +99,8 @@ export async function surveyStack(
     ledger: sortLedger(found.flatMap(({ ledger }) => ledger)),
     unobservable: [...unobservable.keys()].sort(),
     credentialsUnknown: unobservable.get(CREDENTIAL),
+    renewalFailure: renewal?.lastError ?? undefined,
+    auditProblem,
     vaultClosed: found.some(
       ({ type, live }) => type === INITIALIZATION && (live as InitializationLive | undefined)?.sealed === true,
     ),
@@ -100,7 +113,7 @@ export async function surveyStack(
 async function processStatus(layout: StackLayout, name: string, live: object | undefined): Promise<ProcessStatus> {
   const seen = live as ProcessLive | undefined;
   const pid = seen?.pid ?? (await findDetached(layout.pidFile(name), layout.directory))?.pid ?? null;
-  return { name, pid, healthy: seen?.ready === true };
+  return { name, pid, healthy: seen?.ready === true, restarts: await readRestarts(layout, name) };
 }
 
 interface FoundResource {

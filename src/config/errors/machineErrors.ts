@@ -12,6 +12,28 @@ export const machineErrors = {
     ],
     remedy: ["Read its log (logs/NAME.log of the stack), and run `dayzero up` again."],
   },
+  DISK_FULL: {
+    title: "there is no space left on the disk",
+    meaning: "A process of the stack could not start for want of space. What was there is left as it is.",
+    causes: ["a full disk or quota"],
+    remedy: ["Make room on the disk named and run it again: it goes on where this run ended."],
+  },
+  PORTS_UNREADABLE: {
+    title: "the stack's ports cannot be read",
+    meaning: "ports.json remembers which ports the stack's servers listen on, and it is damaged.",
+    causes: ["a file that was edited, or cut off"],
+    remedy: [
+      "Put the file back, or remove it: `dayzero up` then chooses other ports, and restarts what listens on the old ones.",
+    ],
+  },
+  PROTECTED_MARKS_UNREADABLE: {
+    title: "what is protected cannot be read",
+    meaning: "protected.json remembers what the program protects from removal, and it is damaged. Nothing was removed.",
+    causes: ["a file that was edited, or cut off"],
+    remedy: [
+      "Put the file back; or remove it, and see with `dayzero plan` that nothing is removed which was protected.",
+    ],
+  },
   PROCESS_NOT_READY: {
     title: "a process did not become ready in time",
     meaning: "It runs and does not answer its probe. Its last lines are in the message.",

@@ -23,6 +23,17 @@ export const repositoryErrors = {
       "For a folder name the top folder of a Git repository.",
     ],
   },
+  AUDIT_SOURCE_UNREADABLE: {
+    title: "the audit cannot copy the repository",
+    meaning:
+      "Its history is searched in a copy, which your own git makes without a terminal to type on. Its checks are unobservable.",
+    causes: [
+      "a forge that wants a login which git does not have at hand",
+      "a repository too large for a minute",
+      "no network",
+    ],
+    remedy: ["See that `git ls-remote URL` works for you without being asked for anything, then audit again."],
+  },
   REPOSITORY_EMPTY: {
     title: "the repository has no commit",
     meaning: "There is nothing to reconcile. Nothing was made for it.",
@@ -123,6 +134,26 @@ export const repositoryErrors = {
     remedy: [
       "See that the Git server trusts this issuer, audience and repository; what that of an embedded stack expects is in etc/git-server.json.",
     ],
+  },
+  FORGE_CERTIFICATE_REFUSED: {
+    title: "the Git server's certificate is not accepted",
+    meaning: "No credential was sent. The message says what is wrong with the certificate.",
+    causes: [
+      "another certificate than the one whose CA the stack's file names",
+      "a certificate that has ended, or a clock that is off",
+      "somebody in between",
+    ],
+    remedy: [
+      "If the server's CA was changed on purpose, name the new one in `dayzero:repository.ca` and run `dayzero up`.",
+      "Else find out who answers at that address.",
+    ],
+  },
+  CLOCK_OFF: {
+    title: "this clock and the issuer's differ too much",
+    meaning:
+      "A new credential has ended already, or has not begun, by the clock here: renewing it again would never end.",
+    causes: ["a clock that is not kept by NTP, here or where Vault runs", "a machine that was suspended"],
+    remedy: ["Set both clocks right (`timedatectl`, NTP), then run it again."],
   },
   CREDENTIAL_SWAP_CONTENDED: {
     title: "somebody else keeps changing the repository Secret",

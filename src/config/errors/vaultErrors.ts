@@ -29,6 +29,18 @@ export const vaultErrors = {
       "In the cluster, see its pods and that the address leads to the Service `openbao-operator`.",
     ],
   },
+  VAULT_AUDIT_BLOCKED: {
+    title: "Vault cannot write its audit log",
+    meaning: "Vault answers nothing that it cannot write to its audit log: that is what the log is for.",
+    causes: ["the disk of the audit log is full", "the file or its folder may not be written to"],
+    remedy: ["Make room on that disk. Vault then answers by itself, and what waits for it goes on."],
+  },
+  SEALED_UNREADABLE: {
+    title: "a sealed file is no whole age file",
+    meaning: "What opens Vault is sealed in it, and it was cut off or changed. Nothing else was touched.",
+    causes: ["a full disk or a crash while it was copied", "a file that was edited"],
+    remedy: ["Put the file back from a backup."],
+  },
   VAULT_ABSENT: {
     title: "this stack has no Vault yet",
     meaning: "The stack's folder holds nothing of a Vault.",

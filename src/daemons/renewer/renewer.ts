@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { KubernetesClient } from "../../clients/KubernetesClient.ts";
 import { failureOf } from "../../config/failureOf.ts";
+import { auditLogProblem } from "../../machine/auditLogProblem.ts";
 import { StackLayout } from "../../machine/StackLayout.ts";
 import { serveOnSocket } from "../../machine/serveOnSocket.ts";
 import { rootApplicationReference } from "../../manifests/argocd/rootApplication.ts";
@@ -43,6 +44,7 @@ export async function serveRenewer({ directory, signal, ...options }: ServeRenew
     config,
     vaultCa: platformCa,
     gitCa: platformCa,
+    auditProblem: () => auditLogProblem(layout),
     identity: async () => (await identity(VAULT_AUDIENCE)).token,
     signal,
     log,

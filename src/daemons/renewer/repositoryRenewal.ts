@@ -17,6 +17,8 @@ export interface RepositoryRenewalOptions {
   /** PEM of the CAs of Vault and of the Git server; without one the system's roots count. */
   readonly vaultCa: string | undefined;
   readonly gitCa: string | undefined;
+  /** See {@link VaultClient}. */
+  readonly auditProblem?: () => Promise<string | undefined>;
   /** A token of the Git reader for Vault. */
   readonly identity: () => Promise<Secret>;
   /** Of who has to have put the credential there, see {@link Renewal}. */
@@ -30,7 +32,8 @@ export interface RepositoryRenewalOptions {
 export function repositoryRenewal(options: RepositoryRenewalOptions): { renewal: Renewal; close(): Promise<void> } {
   const { kubernetes, config, signal, onTurn, writer } = options;
   const target = { ...config, labels: {}, onlySameUrl: true, ...(writer === undefined ? {} : { writer }) };
-  const vault = new VaultClient({ address: config.vaultAddress, ca: options.vaultCa });
+  const { auditProblem } = options;
+  const vault = new VaultClient({ address: config.vaultAddress, ca: options.vaultCa, auditProblem });
   const issuer = oidcIssuer({
     vault,
     mount: config.mount,

@@ -147,7 +147,13 @@ function parse(
     if (error !== undefined) {
       return { objects, problem: `${error.code} at line ${error.linePos?.[0].line ?? "?"}`, malformed: true };
     }
-    const value: unknown = document.toJS({ maxAliasCount: 1000 });
+    let value: unknown;
+    try {
+      value = document.toJS({ maxAliasCount: 1000 });
+    } catch {
+      // Aliases that multiply: a few lines would become gigabytes.
+      return { objects, problem: `document ${number + 1} has more aliases than can be followed`, malformed: true };
+    }
     if (value === null) continue;
     const items: unknown[] =
       isManifest(value) && value.kind.endsWith("List") && Array.isArray(value.items) ? value.items : [value];

@@ -7,6 +7,8 @@ import { oidcIssuer } from "../../issuers/oidcIssuer.ts";
 import { planRenewal } from "../../issuers/planRenewal.ts";
 import { type RepositorySecretState, repositorySecretState } from "../../issuers/RepositorySecretState.ts";
 import { readRepositorySecret, swapRepositorySecret } from "../../issuers/swapRepositorySecret.ts";
+import { auditLogProblem } from "../../machine/auditLogProblem.ts";
+import { StackLayout } from "../../machine/StackLayout.ts";
 import { STACK_LABEL } from "../../manifests/marks.ts";
 import { repositorySecretName, SECRET_TYPE } from "../../manifests/repositorySecret.ts";
 import { GIT_READER, VAULT_AUDIENCE } from "../../manifests/vault/trustNames.ts";
@@ -119,7 +121,8 @@ export const repositoryCredentialResource: Resource<RepositoryCredentialInputs, 
 
   async apply(_changes, desired, ctx) {
     const kubernetes = await ctx.kubernetes();
-    const vault = new VaultClient({ address: desired.vaultAddress, ca: desired.vaultCa });
+    const auditProblem = () => auditLogProblem(new StackLayout(ctx.directory));
+    const vault = new VaultClient({ address: desired.vaultAddress, ca: desired.vaultCa, auditProblem });
     try {
       const issuer = oidcIssuer({
         vault,

@@ -20,8 +20,9 @@ export class ProcessLog {
   /** The last lines, 16 KiB of them at most. */
   async lines(): Promise<string[]> {
     const end = await sizeOf(this.file);
-    const from = Math.max(this.#start, end - TAIL_BYTES);
-    if (end <= from) return [];
+    // One that is shorter by now was rotated: all of it is later.
+    const from = Math.max(end < this.#start ? 0 : this.#start, end - TAIL_BYTES);
+    if (end === from) return [];
     const handle = await open(this.file);
     try {
       const { buffer, bytesRead } = await handle.read(Buffer.alloc(end - from), 0, end - from, from);

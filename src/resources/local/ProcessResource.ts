@@ -55,7 +55,7 @@ export const processResource: Resource<ProcessInputs, ProcessLive> = {
     const layout = new StackLayout(ctx.directory);
     const running = await findDetached(layout.pidFile(name), ctx.directory);
     if (running === undefined) return undefined;
-    const spec = await readSpec(layout, name);
+    const spec = await readProcessSpec(layout, name);
     const current = spec !== undefined && running.digest === launchDigest(spec, resolveTools(spec, ctx));
     return {
       name,
@@ -176,8 +176,8 @@ async function writeSpec(layout: StackLayout, inputs: ProcessInputs): Promise<vo
   await writeFileAtomic(layout.processSpec(inputs.name), `${JSON.stringify(inputs, null, 2)}\n`);
 }
 
-/** `undefined` when there is none, or it was written by another version of this program. */
-async function readSpec(layout: StackLayout, name: string): Promise<ProcessInputs | undefined> {
+/** What a process is meant to run as; `undefined` when there is none, or it was written by another version of this program. */
+export async function readProcessSpec(layout: StackLayout, name: string): Promise<ProcessInputs | undefined> {
   const text = await readIfThere(layout.processSpec(name));
   return text === undefined ? undefined : processInputs.safeParse(JSON.parse(text)).data;
 }

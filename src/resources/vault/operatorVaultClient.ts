@@ -30,7 +30,7 @@ const SESSION_MS = 240_000;
  * The stack's Vault with a token that may manage it: the initial root token until `up` has revoked it, then the operator's.
  *
  * Ask again for each use: a session is kept as long as it is good and then replaced. Throws `VAULT_UNREACHABLE`, `VAULT_NOT_INITIALIZED`,
- * `VAULT_SEALED`, or `VAULT_OPERATOR_REFUSED` with the reason.
+ * `VAULT_SEALED`, `VAULT_AUDIT_BLOCKED`, or `VAULT_OPERATOR_REFUSED` with the reason.
  */
 export function operatorVaultClient(access: OperatorAccess): Promise<VaultClient> {
   return vaultSession(access.memory, () => open(access));
@@ -83,6 +83,8 @@ async function logIn(client: VaultClient, access: OperatorAccess): Promise<Sessi
     const operator = await loginOperator(client, kubernetes, mount);
     return { client: operator, ownToken: true, isGood: () => access.now().getTime() < renewAt };
   } catch (cause) {
+    // It refuses everybody, and has said why.
+    if (cause instanceof DayzeroError && cause.code === "VAULT_AUDIT_BLOCKED") throw cause;
     throw new DayzeroError(
       "VAULT_OPERATOR_REFUSED",
       `cannot log in to vault at ${access.address} as role "${OPERATOR.role}": ${cause instanceof Error ? cause.message : "unknown"}`,

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import type { KubernetesClient } from "../../clients/KubernetesClient.ts";
 import { VaultClient } from "../../clients/VaultClient.ts";
 import { DayzeroError } from "../../config/DayzeroError.ts";
+import { auditLogProblem } from "../../machine/auditLogProblem.ts";
 import type { StackLayout } from "../../machine/StackLayout.ts";
 import { OPENBAO_OPERATOR } from "../../manifests/openbao/openBaoNames.ts";
 
@@ -28,6 +29,7 @@ export async function vaultConnection(
   return new VaultClient({
     address,
     ca,
+    auditProblem: () => auditLogProblem(layout),
     hint: `\`dayzero up\` starts it again; ${layout.log("vault")} says why it ended`,
   });
 }

@@ -136,6 +136,14 @@ test("ensureTools() gives up on a server that never sends the rest", async () =>
   await expect(ensure(lockOf(release(pinned())))).rejects.toMatchObject({ code: "DOWNLOAD_FAILED" });
 });
 
+test("ensureTools() says that a release is not found where nothing else would serve, and asks once", async () => {
+  await expect(ensure(lockOf(release(pinned())))).rejects.toMatchObject({
+    code: "DOWNLOAD_FAILED",
+    message: expect.stringMatching(/cannot get tool 1\.2\.3: cannot download .*\/tool: status 404$/),
+  });
+  expect(server.count("/tool")).toBe(1);
+});
+
 test("ensureTools() builds when the release is not found, says so once, and drops Go's caches", async () => {
   await writeGoModule(goodGo);
   const [tool] = await ensure(lockOf(release(pinned()), goBuild));
@@ -341,5 +349,18 @@ test("ensureTools() stops when aborted and lets the lock go", async () => {
   server.once("/tool", () => abort.abort(new Error("enough")));
   const lock = parseToolchainLock(JSON.stringify(lockOf(release(pinned()))), join(folder, "lock.json"));
   await expect(ensureTools({ cacheDir, environment: {}, lock, signal: abort.signal })).rejects.toThrow();
+  expect(await readdir(cacheDir)).not.toContain("tools.lock");
+});
+
+test("ensureTools() stops when aborted while several tools wait for one host that is silent", async () => {
+  const abort = new AbortController();
+  server.once("/a", () => abort.abort(new Error("enough")));
+  const pin = (name: string) => ({
+    name,
+    version: "1",
+    sources: [release(pinned({ url: server.url(`/${name}`) }))],
+  });
+  const lock = parseToolchainLock(JSON.stringify({ go: "1.26", pins: [pin("a"), pin("b"), pin("c")] }), "lock.json");
+  await expect(ensureTools({ cacheDir, environment: {}, lock, signal: abort.signal })).rejects.toThrow("enough");
   expect(await readdir(cacheDir)).not.toContain("tools.lock");
 });

@@ -72,6 +72,27 @@ test("VaultClient quotes no body that is not Vault's", async () => {
   }
 });
 
+test("VaultClient tells a Vault that may not answer from one that fails, where its audit log can be looked at", async () => {
+  const ask = async (auditProblem: string | undefined) => {
+    const looking = new VaultClient({ address: client.address, ca: "", auditProblem: async () => auditProblem });
+    try {
+      return await looking.withToken(new Secret("canary-token")).read("a");
+    } catch (error) {
+      return error;
+    } finally {
+      await looking.close();
+    }
+  };
+  answer = { status: 500, body: '{"errors":["internal error"]}' };
+  expect(await ask("the disk of logs is full")).toMatchObject({
+    code: "VAULT_AUDIT_BLOCKED",
+    message: expect.stringContaining("the disk of logs is full"),
+  });
+  expect(await ask(undefined)).toMatchObject({ name: "VaultError", status: 500 });
+  answer = { status: 400, body: '{"errors":["no such role"]}' };
+  expect(await ask("the disk of logs is full")).toMatchObject({ name: "VaultError", status: 400 });
+});
+
 test("VaultClient says when nobody answers, without its token", async () => {
   server.close();
   server.closeAllConnections();
