@@ -3,6 +3,7 @@ import { Agent, type Dispatcher, request as send } from "undici";
 import { Secret } from "../credentials/Secret.ts";
 import { KubernetesDiscovery } from "./KubernetesDiscovery.ts";
 import { KubernetesError } from "./KubernetesError.ts";
+import { retryPause, TURNED_AWAY } from "./retryPause.ts";
 
 /** What a client shows the server to say who it is; asked for again before `expiresAt` and once after a 401. */
 export interface KubernetesCredential {
@@ -62,8 +63,6 @@ const RENEW_BEFORE_MS = 60_000;
 const READ_TIMEOUT_MS = 15_000;
 /** A write may be held up by admission, and by etcd. */
 const WRITE_TIMEOUT_MS = 60_000;
-/** How often a request is sent again that the server turned away for now (429). */
-const TURNED_AWAY = 5;
 
 /**
  * HTTP to one Kubernetes API server: TLS verified by its CA, objects addressed by apiVersion, kind, namespace and name.
@@ -233,13 +232,15 @@ export class KubernetesClient {
       const response = await this.#sendOnce(identity, method, path, options);
       if (response.statusCode < 300) return response;
       const text = await textOf(response, method, path);
+      const pause =
+        response.statusCode === 429 ? retryPause(response.headers["retry-after"], Date.now()) : undefined;
       if (response.statusCode === 401 && !renewed) {
         renewed = true;
         // Unless another request of the same identity came to this before.
         if (this.#identity === identity) await this.#renew();
-      } else if (response.statusCode === 429 && attempt < TURNED_AWAY) {
+      } else if (pause !== undefined && attempt < TURNED_AWAY) {
         const { signal } = options;
-        await delay(pauseMs(response), undefined, signal && { signal }).catch(() => signal?.throwIfAborted());
+        await delay(pause, undefined, signal && { signal }).catch(() => signal?.throwIfAborted());
       } else {
         throw refused(method, path, response.statusCode, text);
       }
@@ -363,13 +364,6 @@ async function* linesOf(
     signal.throwIfAborted();
     throw unreachable("GET", path, error);
   }
-}
-
-/** Retry-After (RFC 9110, 10.2.3) is seconds or a date; a second without it, ten at most. */
-function pauseMs({ headers }: Dispatcher.ResponseData): number {
-  const after = String(headers["retry-after"] ?? 1);
-  const ms = /^\d+$/.test(after) ? Number(after) * 1000 : Date.parse(after) - Date.now();
-  return Math.min(Math.max(Number.isNaN(ms) ? 1_000 : ms, 0), 10_000);
 }
 
 function unreachable(method: string, path: string, cause: unknown): KubernetesError {

@@ -1,6 +1,8 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { Agent, type Dispatcher, request } from "undici";
 import { DayzeroError } from "../config/DayzeroError.ts";
 import { Secret } from "../credentials/Secret.ts";
+import { retryPause, TURNED_AWAY } from "./retryPause.ts";
 import { VaultError } from "./VaultError.ts";
 
 export interface VaultClientOptions {
@@ -29,7 +31,8 @@ const WRITE_MS = 30_000;
  *
  * Paths are those of the API without `/v1/`. What a call returns is the part of the response that answers the question: its `data`,
  * or its `auth` (logins), or where the endpoint wraps its answer in neither (`sys/init`, `sys/seal-status`, OIDC discovery) the body itself.
- * An answer with an error status throws a `VaultError`; no answer throws `DayzeroError` VAULT_UNREACHABLE.
+ * An answer with an error status throws a `VaultError`; no answer throws `DayzeroError` VAULT_UNREACHABLE. What a rate limit turned away
+ * (429) is sent again when Vault says, a few times.
  */
 export class VaultClient {
   readonly address: string;
@@ -108,8 +111,21 @@ export class VaultClient {
 
   async #call(method: "GET" | "POST" | "DELETE", path: string, body?: object): Promise<unknown> {
     const bare = path.split("?", 1)[0] ?? path;
-    let status: number;
-    let text: string;
+    for (let attempt = 1; ; attempt++) {
+      const { status, text, retryAfter } = await this.#send({ method, path, bare }, body);
+      if (status < 300) return text === "" ? {} : answer(text, { status, method, path: bare });
+      const pause = status === 429 ? retryPause(retryAfter, Date.now()) : undefined;
+      if (pause === undefined || attempt === TURNED_AWAY) {
+        throw new VaultError({ status, errors: errorsOf(text), method, path: bare });
+      }
+      await delay(pause);
+    }
+  }
+
+  async #send(
+    { method, path, bare }: { method: "GET" | "POST" | "DELETE"; path: string; bare: string },
+    body: object | undefined,
+  ): Promise<{ status: number; text: string; retryAfter: string | string[] | undefined }> {
     try {
       const response = await request(new URL(`/v1/${path}`, this.address), {
         method,
@@ -123,8 +139,8 @@ export class VaultClient {
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
-      status = response.statusCode;
-      text = await response.body.text();
+      const text = await response.body.text();
+      return { status: response.statusCode, text, retryAfter: response.headers["retry-after"] };
     } catch (cause) {
       throw new DayzeroError(
         "VAULT_UNREACHABLE",
@@ -135,8 +151,6 @@ export class VaultClient {
         },
       );
     }
-    if (status >= 300) throw new VaultError({ status, errors: errorsOf(text), method, path: bare });
-    return text === "" ? {} : answer(text, { status, method, path: bare });
   }
 }
 
