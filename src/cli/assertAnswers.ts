@@ -1,3 +1,4 @@
+import { COMPARE_CLOCKS, certificateProblem } from "../clients/certificateProblem.ts";
 import { KubernetesError } from "../clients/KubernetesError.ts";
 import { DayzeroError } from "../config/DayzeroError.ts";
 import type { ExistingSpec } from "../config/StackSpec.ts";
@@ -22,7 +23,9 @@ export async function assertAnswers(context: Context, { cluster, vault }: Existi
         cause,
         hint: refused
           ? `log in again, or give the user ${of} the rights of a cluster administrator`
-          : `see that the cluster ${of} runs and is reached from here`,
+          : certificateProblem(cause) === "time"
+            ? COMPARE_CLOCKS
+            : `see that the cluster ${of} runs and is reached from here`,
       },
     );
   }

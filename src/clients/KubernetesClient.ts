@@ -232,8 +232,7 @@ export class KubernetesClient {
       const response = await this.#sendOnce(identity, method, path, options);
       if (response.statusCode < 300) return response;
       const text = await textOf(response, method, path);
-      const pause =
-        response.statusCode === 429 ? retryPause(response.headers["retry-after"], Date.now()) : undefined;
+      const pause = response.statusCode === 429 ? retryPause(response.headers["retry-after"], Date.now()) : undefined;
       if (response.statusCode === 401 && !renewed) {
         renewed = true;
         // Unless another request of the same identity came to this before.

@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { Agent, type Dispatcher, request } from "undici";
 import { DayzeroError } from "../config/DayzeroError.ts";
 import { Secret } from "../credentials/Secret.ts";
+import { COMPARE_CLOCKS, certificateProblem } from "./certificateProblem.ts";
 import { retryPause, TURNED_AWAY } from "./retryPause.ts";
 import { VaultError } from "./VaultError.ts";
 
@@ -147,10 +148,21 @@ export class VaultClient {
         `cannot ${method} ${bare} of vault at ${this.address}: ${cause instanceof Error ? cause.message : "no answer"}`,
         {
           cause,
-          hint: "see that it runs and is reached from here; of an embedded one see logs/vault.log, and `dayzero up` starts it again",
+          hint: hintFor(certificateProblem(cause)),
         },
       );
     }
+  }
+}
+
+function hintFor(problem: ReturnType<typeof certificateProblem>): string {
+  switch (problem) {
+    case "time":
+      return COMPARE_CLOCKS;
+    case "untrusted":
+      return "if vault's certificate was changed on purpose, name the CA that signed it (config.dayzero:vault.ca); if not, somebody may be in between";
+    case undefined:
+      return "see that it runs and is reached from here; of an embedded one see logs/vault.log, and `dayzero up` starts it again";
   }
 }
 

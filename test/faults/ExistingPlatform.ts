@@ -162,7 +162,9 @@ export class ExistingPlatform {
   /** Starts Argo CD's processes as soon as the cluster has been told to run them: what a kubelet does. */
   async runArgoCd(): Promise<void> {
     await waitFor("Argo CD's workloads", async () => (await this.client.get(WORKLOADS)) !== undefined, 300);
-    process.stderr.write("stand-in: Argo CD's processes are started by the test, with the arguments of a local stack\n");
+    process.stderr.write(
+      "stand-in: Argo CD's processes are started by the test, with the arguments of a local stack\n",
+    );
     const account = { namespace: "argocd", name: "argocd-application-controller" };
     const { token } = await this.client.serviceAccountToken({ ...account, expirationSeconds: 7200 });
     const { url: server, ca } = this.#server;
@@ -244,7 +246,9 @@ async function objectsOf(client: KubernetesClient): Promise<string[]> {
       );
       const kinds = resources.filter(({ name, verbs }) => verbs.includes("list") && !FLEETING.test(name));
       const lists = await Promise.all(kinds.map(({ kind }) => client.list<Listed>({ apiVersion, kind })));
-      return lists.flat().map(({ kind, metadata }) => `${apiVersion} ${kind} ${metadata.namespace ?? ""}/${metadata.name}`);
+      return lists
+        .flat()
+        .map(({ kind, metadata }) => `${apiVersion} ${kind} ${metadata.namespace ?? ""}/${metadata.name}`);
     }),
   );
   return found.flat();

@@ -12,7 +12,13 @@ afterAll(() => platform?.dispose());
 test("skeleton", async () => {
   const [up] = await Promise.all([platform.run("up"), platform.runArgoCd()]);
   expect(up.code, up.stderr).toBe(0);
-  for (const shim of platform.shims) console.log(shim.calls.filter(c => c.method !== "GET" || !/api/.test(c.path)).map((c) => `${c.method} ${c.path} ${c.status}`).join("\n"));
+  for (const shim of platform.shims)
+    console.log(
+      shim.calls
+        .filter((c) => c.method !== "GET" || !/api/.test(c.path))
+        .map((c) => `${c.method} ${c.path} ${c.status}`)
+        .join("\n"),
+    );
   console.log(up.milliseconds, (await platform.inventory()).length);
   console.log((await platform.changes()).length);
   const again = await platform.run("up");

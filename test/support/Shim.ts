@@ -1,5 +1,11 @@
 import { once } from "node:events";
-import { type ClientRequest, createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import {
+  type ClientRequest,
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from "node:http";
 import { Agent, request as httpsRequest } from "node:https";
 import { type AddressInfo, createServer, type Socket, type Server as TcpServer } from "node:net";
 import { createSecureContext, type SecureContext, TLSSocket } from "node:tls";
@@ -215,7 +221,12 @@ export class Shim {
   #remember(headers: IncomingMessage["headers"], body: Buffer): void {
     const { authorization = "", "x-vault-token": token } = headers;
     const [scheme, value = ""] = authorization.split(" ");
-    const shown = scheme === "Basic" ? Buffer.from(value, "base64").toString().replace(/^[^:]*:/, "") : value;
+    const shown =
+      scheme === "Basic"
+        ? Buffer.from(value, "base64")
+            .toString()
+            .replace(/^[^:]*:/, "")
+        : value;
     const spoken = body.toString("latin1").match(/"(?:jwt|token|client_token)":\s*"([^"]{16,})"/g) ?? [];
     for (const secret of [shown, token, ...spoken.map((said) => said.split('"')[3])]) {
       if (typeof secret === "string" && secret.length >= 16) this.secrets.add(secret);

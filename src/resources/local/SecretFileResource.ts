@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import { readFile, rm } from "node:fs/promises";
+import { readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { DayzeroError } from "../../config/DayzeroError.ts";
@@ -42,6 +42,8 @@ interface Mark {
   drawn: string;
   /** Included file -> its `drawn` when its content was taken over. */
   included: Record<string, string>;
+  /** Bytes of the file: one that a fault of the disk has cut short is no secret. Not there in what an earlier version wrote. */
+  size?: number;
 }
 
 const RANDOM = /\{\{random:(base64|hex):(\d{1,4})\}\}/g;
@@ -68,12 +70,12 @@ export const secretFileResource: Resource<SecretFileInputs, SecretFileLive> = {
   async read(path, ctx, desired) {
     const mark = await marks.read(new StackLayout(ctx.directory), path);
     if (mark === undefined) return undefined;
-    const isThere = await exists(join(ctx.directory, path));
+    const isWhole = await isThereWith(mark.size, join(ctx.directory, path));
     if (desired?.loss === "fatal") {
-      if (!isThere) throw lost(desired, "it is gone");
+      if (!isWhole) throw lost(desired, "it is gone, or cut short");
       if (mark.templateDigest !== digestOf(desired.template)) throw lost(desired, "it was made from another template");
     }
-    if (!isThere) return undefined;
+    if (!isWhole) return undefined;
     // One that was drawn again since leaves this file out of date.
     for (const [included, drawn] of Object.entries(mark.included)) {
       if ((await drawnOf(included, ctx)) !== drawn) return undefined;
@@ -103,7 +105,8 @@ export const secretFileResource: Resource<SecretFileInputs, SecretFileLive> = {
       const included = await drawnIncluded(template, ctx);
       if (loss !== "fatal" || !(await exists(file))) await writeFileAtomic(file, await fill(template, ctx.directory));
       const drawn = randomBytes(8).toString("hex");
-      mark = { templateDigest: digestOf(template), purpose, drawn, included };
+      const { size } = await stat(file);
+      mark = { templateDigest: digestOf(template), purpose, drawn, included, size };
     }
     await marks.write(layout, path, { ...mark, purpose });
     return { path, purpose, templateDigest: mark.templateDigest, drawn: mark.drawn };
@@ -113,7 +116,7 @@ export const secretFileResource: Resource<SecretFileInputs, SecretFileLive> = {
 
   async remove(path, ctx) {
     const layout = new StackLayout(ctx.directory);
-    if ((await marks.read(layout, path)) === undefined) return;
+    if (!(await marks.has(layout, path))) return;
     await rm(join(ctx.directory, path), { force: true });
     await marks.remove(layout, path);
   },
@@ -133,6 +136,11 @@ function lost({ path, purpose }: SecretFileInputs, why: string): DayzeroError {
   return new DayzeroError("SECRET_FILE_LOST", `cannot use ${path} (${purpose}): ${why}`, {
     hint: `another one would make what is stored with it unreadable for good: restore ${path} from a backup and go on with the version of Dayzero that made it, or give the data up with \`dayzero down\` and \`dayzero up\``,
   });
+}
+
+async function isThereWith(size: number | undefined, file: string): Promise<boolean> {
+  if (!(await exists(file))) return false;
+  return size === undefined || (await stat(file)).size === size;
 }
 
 /** Which drawing the file holds; `undefined` when it is gone, and will be drawn again. */
