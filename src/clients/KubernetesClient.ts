@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { Agent, type Dispatcher, request as send } from "undici";
 import { Secret } from "../credentials/Secret.ts";
+import { clockNote } from "./clockNote.ts";
 import { KubernetesDiscovery } from "./KubernetesDiscovery.ts";
 import { KubernetesError } from "./KubernetesError.ts";
 import { retryPause, TURNED_AWAY } from "./retryPause.ts";
@@ -241,7 +242,8 @@ export class KubernetesClient {
         const { signal } = options;
         await delay(pause, undefined, signal && { signal }).catch(() => signal?.throwIfAborted());
       } else {
-        throw refused(method, path, response.statusCode, text);
+        const clock = response.statusCode === 401 ? clockNote(response.headers.date, Date.now()) : undefined;
+        throw refused(method, path, response.statusCode, text, clock);
       }
     }
   }
@@ -374,7 +376,7 @@ function unreachable(method: string, path: string, cause: unknown): KubernetesEr
   return new KubernetesError({ status: 0, reason, method, path, ...(code ? { message: code } : {}) }, { cause });
 }
 
-function refused(method: string, path: string, status: number, text: string): KubernetesError {
+function refused(method: string, path: string, status: number, text: string, clock?: string): KubernetesError {
   let answer: { reason?: string; message?: string; details?: { causes?: { field?: string; reason?: string }[] } } = {};
   try {
     answer = JSON.parse(text) as typeof answer;
@@ -383,8 +385,9 @@ function refused(method: string, path: string, status: number, text: string): Ku
   }
   const reason = answer.reason || `HTTP ${status}`;
   // What is said about a Secret or a token may quote it; which fields it is about does not.
-  const message = /\/(secrets|token|tokenreviews)(\/|$)/.test(path)
+  const said = /\/(secrets|token|tokenreviews)(\/|$)/.test(path)
     ? answer.details?.causes?.map((cause) => `${cause.field} ${cause.reason}`).join(", ")
     : answer.message;
+  const message = [said, clock].filter(Boolean).join("; ");
   return new KubernetesError({ status, reason, method, path, ...(message ? { message } : {}) });
 }

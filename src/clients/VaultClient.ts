@@ -3,6 +3,7 @@ import { Agent, type Dispatcher, request } from "undici";
 import { DayzeroError } from "../config/DayzeroError.ts";
 import { Secret } from "../credentials/Secret.ts";
 import { COMPARE_CLOCKS, certificateProblem } from "./certificateProblem.ts";
+import { clockNote } from "./clockNote.ts";
 import { retryPause, TURNED_AWAY } from "./retryPause.ts";
 import { VaultError } from "./VaultError.ts";
 
@@ -113,11 +114,13 @@ export class VaultClient {
   async #call(method: "GET" | "POST" | "DELETE", path: string, body?: object): Promise<unknown> {
     const bare = path.split("?", 1)[0] ?? path;
     for (let attempt = 1; ; attempt++) {
-      const { status, text, retryAfter } = await this.#send({ method, path, bare }, body);
+      const { status, text, headers } = await this.#send({ method, path, bare }, body);
       if (status < 300) return text === "" ? {} : answer(text, { status, method, path: bare });
-      const pause = status === 429 ? retryPause(retryAfter, Date.now()) : undefined;
+      const pause = status === 429 ? retryPause(headers["retry-after"], Date.now()) : undefined;
       if (pause === undefined || attempt === TURNED_AWAY) {
-        throw new VaultError({ status, errors: errorsOf(text), method, path: bare });
+        const clock = bare.endsWith("/login") ? clockNote(headers.date, Date.now()) : undefined;
+        const errors = [...errorsOf(text), ...(clock === undefined ? [] : [clock])];
+        throw new VaultError({ status, errors, method, path: bare });
       }
       await delay(pause);
     }
@@ -126,7 +129,7 @@ export class VaultClient {
   async #send(
     { method, path, bare }: { method: "GET" | "POST" | "DELETE"; path: string; bare: string },
     body: object | undefined,
-  ): Promise<{ status: number; text: string; retryAfter: string | string[] | undefined }> {
+  ): Promise<{ status: number; text: string; headers: Dispatcher.ResponseData["headers"] }> {
     try {
       const response = await request(new URL(`/v1/${path}`, this.address), {
         method,
@@ -140,8 +143,7 @@ export class VaultClient {
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
-      const text = await response.body.text();
-      return { status: response.statusCode, text, retryAfter: response.headers["retry-after"] };
+      return { status: response.statusCode, text: await response.body.text(), headers: response.headers };
     } catch (cause) {
       throw new DayzeroError(
         "VAULT_UNREACHABLE",

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { Agent, type Dispatcher, request } from "undici";
 import { COMPARE_CLOCKS, certificateProblem } from "../clients/certificateProblem.ts";
+import { clockNote } from "../clients/clockNote.ts";
 import { retryPause, TURNED_AWAY } from "../clients/retryPause.ts";
 import { DayzeroError } from "../config/DayzeroError.ts";
 import type { GitCredential } from "./Issuer.ts";
@@ -31,9 +32,10 @@ export async function probeGit(url: string, credential: GitCredential, ca: strin
         hint: "the Git server cannot answer now: see that it is well, and run it again later",
       });
     }
+    const clock = clockNote(response.headers.date, Date.now());
     throw new DayzeroError(
       "CREDENTIAL_REFUSED",
-      `cannot read ${url} with credential ${credential.fingerprint}: ${status}`,
+      `cannot read ${url} with credential ${credential.fingerprint}: ${status}${clock === undefined ? "" : `; ${clock}`}`,
       {
         hint: "see that the Git server trusts this issuer, audience and repository; what that of an embedded stack expects is in etc/git-server.json",
       },

@@ -46,8 +46,8 @@ export type Fault =
     }
   /** The server's answer begins late, and goes on byte by byte. */
   | { readonly kind: "slow"; readonly firstByteMs: number; readonly byteMs: number }
-  /** What the server answered is held back until then. */
-  | { readonly kind: "hold"; readonly until: Promise<unknown> };
+  /** The server has done it; what it answered is held back until what is called then comes to its end. */
+  | { readonly kind: "hold"; readonly until: () => Promise<unknown> };
 
 interface Certificate {
   /** PEM of the authority that clients have to trust. */
@@ -173,7 +173,7 @@ export class Shim {
     fault: Extract<Fault, { kind: "after" | "torn" | "slow" | "hold" }> | undefined,
   ): Promise<void> {
     const upstream = this.#request(request, body.length);
-    request.socket.once("close", () => upstream.destroy());
+    response.once("close", () => upstream.destroy());
     upstream.end(body);
     call.passed = true;
     const [answer] = (await once(upstream, "response")) as [IncomingMessage];
@@ -188,7 +188,7 @@ export class Shim {
     const bytes = await read(answer);
     this.#remember({}, bytes);
     if (fault.kind === "after") return cut(request.socket);
-    if (fault.kind === "hold") await fault.until;
+    if (fault.kind === "hold") await fault.until();
     if (fault.kind === "slow") await pause(fault.firstByteMs);
     const { "transfer-encoding": _, ...headers } = answer.headers;
     response.writeHead(call.status, { ...headers, "content-length": bytes.length });

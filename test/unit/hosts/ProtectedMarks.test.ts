@@ -2,8 +2,8 @@ import { mkdtemp, readdir, rm, truncate } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import type { AnyHandler } from "../../../src/hosts/Handler.ts";
 import { ProtectedMarks } from "../../../src/hosts/converge/ProtectedMarks.ts";
+import type { AnyHandler } from "../../../src/hosts/Handler.ts";
 import { localContext } from "../../support/localContext.ts";
 
 test("ProtectedMarks does not take a file in pieces for one without marks", async () => {
