@@ -125,6 +125,7 @@ describe("a file of the state that was cut short", () => {
     ["pki/platform/git.crt", 100],
     ["pki/platform/git.key", 0],
     ["kubeconfig", 12],
+    ["git/fleet.git/dayzero-rendered.json", 5],
   ])("%s, of which %i bytes are left, is healed", async (file, keep) => {
     const path = join(stack.directory, file);
     if (file === "stack.lock") await writeFile(path, '{"token":"0123456789abcdef"');
