@@ -23,11 +23,20 @@ export async function assertAnswers(context: Context, { cluster, vault }: Existi
         cause,
         hint: refused
           ? `log in again, or give the user ${of} the rights of a cluster administrator`
-          : certificateProblem(cause) === "time"
-            ? COMPARE_CLOCKS
-            : `see that the cluster ${of} runs and is reached from here`,
+          : hintFor(certificateProblem(cause), of),
       },
     );
   }
   if (vault.kind === "external") await context.vault();
+}
+
+function hintFor(problem: ReturnType<typeof certificateProblem>, of: string): string {
+  switch (problem) {
+    case "time":
+      return COMPARE_CLOCKS;
+    case "untrusted":
+      return `if the certificate of the cluster ${of} was changed on purpose, get its kubeconfig anew; if not, somebody may be in between`;
+    case undefined:
+      return `see that the cluster ${of} runs and is reached from here`;
+  }
 }

@@ -70,7 +70,7 @@ async function expectConverged(): Promise<void> {
 
 describe("a disk that is full", () => {
   // Each size lets a run come further than the one before: to the first file, the certificates, the servers' data.
-  test.each(["4k", "300k", "3m", "60m", "150m"])("of %s: up says so, and goes on when there is room", async (size) => {
+  test.each(["4k", "300k", "3m", "60m"])("of %s: up says so, and goes on when there is room", async (size) => {
     if (disk === undefined) return;
     await resize(size);
     const error = await failure();
@@ -141,6 +141,8 @@ describe("a file of the state that was cut short", () => {
     ["ports.json", 30, "PORTS_UNREADABLE", /ports\.json/],
     ["vault/shares.age.json", 40, "VAULT_SHARES_UNREADABLE", /shares\.age\.json/],
     ["pki/kubernetes/ca.key", 60, "AUTHORITY_BROKEN", /kubernetes/],
+    ["pki/kubernetes/service-account.key", 90, "AUTHORITY_BROKEN", /service-account/],
+    ["pki/platform/ca.crt", 300, "AUTHORITY_BROKEN", /platform/],
     ["etc/encryption.json", 30, "SECRET_FILE_LOST", /encryption/],
   ])(
     "%s, of which %i bytes are left, is refused by name, and all is well when it is back",
@@ -148,11 +150,14 @@ describe("a file of the state that was cut short", () => {
       const path = join(stack.directory, file);
       await cp(path, `${stack.root}/kept`, { preserveTimestamps: true });
       await truncate(path, keep);
-      const error = await failure();
-      expect(error).toMatchObject({ code, message: expect.stringMatching(says) });
-      expect(error.hint).not.toMatch(/defect/);
-      expect((await stat(path)).size, "it is left as it was found").toBe(keep);
-      await cp(`${stack.root}/kept`, path);
+      try {
+        const error = await failure();
+        expect(error).toMatchObject({ code, message: expect.stringMatching(says) });
+        expect(error.hint).not.toMatch(/defect/);
+        expect((await stat(path)).size, "it is left as it was found").toBe(keep);
+      } finally {
+        await cp(`${stack.root}/kept`, path);
+      }
       await expectConverged();
     },
   );
