@@ -30,7 +30,7 @@ export default defineConfig({
         test: {
           ...REAL,
           name: "faults",
-          fileParallelism: false,
+          maxWorkers: 2,
           include: ["test/faults/**/*.test.ts"],
           testTimeout: 180_000,
           sequence: { groupOrder: 3 },
