@@ -115,9 +115,7 @@ describe("a file of the state that was cut short", () => {
   });
 
   test.each<[file: string, keep: number]>([
-    ["stack.lock", 0],
     ["stack.lock", 10],
-    ["run/git-server.pid", 0],
     ["run/git-server.pid", 9],
     ["run/git-server.json", 20],
     ["run/vault.json", 0],
@@ -130,7 +128,8 @@ describe("a file of the state that was cut short", () => {
     ["git/fleet.git/dayzero-rendered.json", 5],
   ])("%s, of which %i bytes are left, is healed", async (file, keep) => {
     const path = join(stack.directory, file);
-    if (file === "stack.lock") await writeFile(path, '{"token":"0123456789abcdef"');
+    // One of a machine that went down: whoever ends in good order leaves none.
+    if (file === "stack.lock") await writeFile(path, '{"token":"0123456789abcdef"', { mode: 0o600 });
     const mode = (await stat(path)).mode & 0o777;
     await truncate(path, keep);
     await expectConverged();
@@ -138,7 +137,6 @@ describe("a file of the state that was cut short", () => {
   });
 
   test.each<[file: string, keep: number, code: string, says: RegExp]>([
-    ["stack.json", 0, "STACK_FILE_UNREADABLE", /stack\.json/],
     ["stack.json", 9, "STACK_FILE_UNREADABLE", /stack\.json/],
     ["ports.json", 30, "PORTS_UNREADABLE", /ports\.json/],
     ["vault/shares.age.json", 40, "VAULT_SHARES_UNREADABLE", /shares\.age\.json/],
