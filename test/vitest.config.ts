@@ -29,11 +29,22 @@ export default defineConfig({
         extends: true,
         test: {
           ...REAL,
+          name: "faults",
+          maxWorkers: 2,
+          include: ["test/faults/**/*.test.ts"],
+          testTimeout: 180_000,
+          sequence: { groupOrder: 3 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          ...REAL,
           name: "e2e",
           fileParallelism: false,
           include: ["test/e2e/**/*.test.ts"],
           testTimeout: 180_000,
-          sequence: { groupOrder: 3 },
+          sequence: { groupOrder: 4 },
         },
       },
     ],

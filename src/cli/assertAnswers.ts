@@ -1,3 +1,4 @@
+import { COMPARE_CLOCKS, certificateProblem } from "../clients/certificateProblem.ts";
 import { KubernetesError } from "../clients/KubernetesError.ts";
 import { DayzeroError } from "../config/DayzeroError.ts";
 import type { ExistingSpec } from "../config/StackSpec.ts";
@@ -22,9 +23,20 @@ export async function assertAnswers(context: Context, { cluster, vault }: Existi
         cause,
         hint: refused
           ? `log in again, or give the user ${of} the rights of a cluster administrator`
-          : `see that the cluster ${of} runs and is reached from here`,
+          : hintFor(certificateProblem(cause), of),
       },
     );
   }
   if (vault.kind === "external") await context.vault();
+}
+
+function hintFor(problem: ReturnType<typeof certificateProblem>, of: string): string {
+  switch (problem) {
+    case "time":
+      return COMPARE_CLOCKS;
+    case "untrusted":
+      return `if the certificate of the cluster ${of} was changed on purpose, get its kubeconfig anew; if not, somebody may be in between`;
+    case undefined:
+      return `see that the cluster ${of} runs and is reached from here`;
+  }
 }

@@ -1,8 +1,10 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { Agent, type Dispatcher, request as send } from "undici";
 import { Secret } from "../credentials/Secret.ts";
+import { clockNote } from "./clockNote.ts";
 import { KubernetesDiscovery } from "./KubernetesDiscovery.ts";
 import { KubernetesError } from "./KubernetesError.ts";
+import { retryPause, TURNED_AWAY } from "./retryPause.ts";
 import { trustSystemRoots } from "./trustSystemRoots.ts";
 
 /** What a client shows the server to say who it is; asked for again before `expiresAt` and once after a 401. */
@@ -63,8 +65,6 @@ const RENEW_BEFORE_MS = 60_000;
 const READ_TIMEOUT_MS = 15_000;
 /** A write may be held up by admission, and by etcd. */
 const WRITE_TIMEOUT_MS = 60_000;
-/** How often a request is sent again that the server turned away for now (429). */
-const TURNED_AWAY = 5;
 
 /**
  * HTTP to one Kubernetes API server: TLS verified by its CA, objects addressed by apiVersion, kind, namespace and name.
@@ -98,6 +98,8 @@ export class KubernetesClient {
     try {
       return JSON.parse(text) as T;
     } catch {
+      // Without the text: whoever it is that answers here for the server, what it says is nobody's to quote.
+      if (/^\/apis?\b/.test(path)) throw unreachable(method, path, new Error("the answer is not JSON"));
       return text as T;
     }
   }
@@ -241,15 +243,17 @@ export class KubernetesClient {
       const response = await this.#sendOnce(identity, method, path, options);
       if (response.statusCode < 300) return response;
       const text = await textOf(response, method, path);
+      const pause = response.statusCode === 429 ? retryPause(response.headers["retry-after"], Date.now()) : undefined;
       if (response.statusCode === 401 && !renewed) {
         renewed = true;
         // Unless another request of the same identity came to this before.
         if (this.#identity === identity) await this.#renew();
-      } else if (response.statusCode === 429 && attempt < TURNED_AWAY) {
+      } else if (pause !== undefined && attempt < TURNED_AWAY) {
         const { signal } = options;
-        await delay(pauseMs(response), undefined, signal && { signal }).catch(() => signal?.throwIfAborted());
+        await delay(pause, undefined, signal && { signal }).catch(() => signal?.throwIfAborted());
       } else {
-        throw refused(method, path, response.statusCode, text);
+        const clock = response.statusCode === 401 ? clockNote(response.headers.date, Date.now()) : undefined;
+        throw refused(method, path, response.statusCode, text, clock);
       }
     }
   }
@@ -374,13 +378,6 @@ async function* linesOf(
   }
 }
 
-/** Retry-After (RFC 9110, 10.2.3) is seconds or a date; a second without it, ten at most. */
-function pauseMs({ headers }: Dispatcher.ResponseData): number {
-  const after = String(headers["retry-after"] ?? 1);
-  const ms = /^\d+$/.test(after) ? Number(after) * 1000 : Date.parse(after) - Date.now();
-  return Math.min(Math.max(Number.isNaN(ms) ? 1_000 : ms, 0), 10_000);
-}
-
 function unreachable(method: string, path: string, cause: unknown): KubernetesError {
   const code = (cause as { code?: string }).code;
   const refusedByAll = ((cause as { errors?: { code?: string }[] }).errors ?? []).some(
@@ -390,7 +387,7 @@ function unreachable(method: string, path: string, cause: unknown): KubernetesEr
   return new KubernetesError({ status: 0, reason, method, path, ...(code ? { message: code } : {}) }, { cause });
 }
 
-function refused(method: string, path: string, status: number, text: string): KubernetesError {
+function refused(method: string, path: string, status: number, text: string, clock?: string): KubernetesError {
   let answer: { reason?: string; message?: string; details?: { causes?: { field?: string; reason?: string }[] } } = {};
   try {
     answer = JSON.parse(text) as typeof answer;
@@ -399,8 +396,9 @@ function refused(method: string, path: string, status: number, text: string): Ku
   }
   const reason = answer.reason || `HTTP ${status}`;
   // What is said about a Secret or a token may quote it; which fields it is about does not.
-  const message = /\/(secrets|token|tokenreviews)(\/|$)/.test(path)
+  const said = /\/(secrets|token|tokenreviews)(\/|$)/.test(path)
     ? answer.details?.causes?.map((cause) => `${cause.field} ${cause.reason}`).join(", ")
     : answer.message;
+  const message = [said, clock].filter(Boolean).join("; ");
   return new KubernetesError({ status, reason, method, path, ...(message ? { message } : {}) });
 }

@@ -1,6 +1,10 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { Agent, type Dispatcher, request } from "undici";
 import { DayzeroError } from "../config/DayzeroError.ts";
 import { Secret } from "../credentials/Secret.ts";
+import { COMPARE_CLOCKS, certificateProblem } from "./certificateProblem.ts";
+import { clockNote } from "./clockNote.ts";
+import { retryPause, TURNED_AWAY } from "./retryPause.ts";
 import { trustSystemRoots } from "./trustSystemRoots.ts";
 import { VaultError } from "./VaultError.ts";
 
@@ -35,7 +39,8 @@ const WRITE_MS = 30_000;
  * Paths are those of the API without `/v1/`. What a call returns is the part of the response that answers the question: its `data`,
  * or its `auth` (logins), or where the endpoint wraps its answer in neither (`sys/init`, `sys/seal-status`, OIDC discovery) the body itself.
  * An answer with an error status throws a `VaultError`; no answer throws `DayzeroError` VAULT_UNREACHABLE, and a refusal because its
- * audit log cannot be written VAULT_AUDIT_BLOCKED, where that can be looked at.
+ * audit log cannot be written VAULT_AUDIT_BLOCKED, where that can be looked at. What a rate limit turned away (429) is sent again when
+ * Vault says, a few times.
  */
 export class VaultClient {
   readonly address: string;
@@ -124,8 +129,23 @@ export class VaultClient {
 
   async #call(method: "GET" | "POST" | "DELETE", path: string, body?: object): Promise<unknown> {
     const bare = path.split("?", 1)[0] ?? path;
-    let status: number;
-    let text: string;
+    for (let attempt = 1; ; attempt++) {
+      const { status, text, headers } = await this.#send({ method, path, bare }, body);
+      if (status < 300) return text === "" ? {} : answer(text, { status, method, path: bare });
+      const pause = status === 429 ? retryPause(headers["retry-after"], Date.now()) : undefined;
+      if (pause === undefined || attempt === TURNED_AWAY) {
+        const clock = bare.endsWith("/login") ? clockNote(headers.date, Date.now()) : undefined;
+        const errors = [...errorsOf(text), ...(clock === undefined ? [] : [clock])];
+        throw await this.#failure(new VaultError({ status, errors, method, path: bare }));
+      }
+      await delay(pause);
+    }
+  }
+
+  async #send(
+    { method, path, bare }: { method: "GET" | "POST" | "DELETE"; path: string; bare: string },
+    body: object | undefined,
+  ): Promise<{ status: number; text: string; headers: Dispatcher.ResponseData["headers"] }> {
     try {
       const response = await request(new URL(`/v1/${path}`, this.address), {
         method,
@@ -139,18 +159,14 @@ export class VaultClient {
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
-      status = response.statusCode;
-      text = await response.body.text();
+      return { status: response.statusCode, text: await response.body.text(), headers: response.headers };
     } catch (cause) {
       throw new DayzeroError(
         "VAULT_UNREACHABLE",
         `cannot ${method} ${bare} of vault at ${this.address}: ${cause instanceof Error ? cause.message : "no answer"}`,
-        { cause, hint: this.#hint },
+        { cause, hint: hintFor(certificateProblem(cause)) ?? this.#hint },
       );
     }
-    if (status >= 300)
-      throw await this.#failure(new VaultError({ status, errors: errorsOf(text), method, path: bare }));
-    return text === "" ? {} : answer(text, { status, method, path: bare });
   }
 
   /** A Vault of which no audit device can write answers nothing: `internal error`, and why stands in its own log only. */
@@ -163,6 +179,18 @@ export class VaultClient {
       `cannot ${error.method} ${error.path} of vault at ${this.address}: ${problem}, and it answers nothing that it cannot write to its audit log`,
       { cause: error, hint: "make room on that disk: Vault then answers by itself, and what waits for it goes on" },
     );
+  }
+}
+
+/** What to do about a certificate that is not accepted; `undefined` when it is not that. */
+function hintFor(problem: ReturnType<typeof certificateProblem>): string | undefined {
+  switch (problem) {
+    case "time":
+      return COMPARE_CLOCKS;
+    case "untrusted":
+      return "if vault's certificate was changed on purpose, name the CA that signed it (config.dayzero:vault.ca); if not, somebody may be in between";
+    case undefined:
+      return undefined;
   }
 }
 

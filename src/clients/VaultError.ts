@@ -5,7 +5,7 @@
  */
 export class VaultError extends Error {
   readonly status: number;
-  /** Vault's own words; empty where it gave none. */
+  /** Vault's own words, and after a login what is to be said of the clocks; empty where there is nothing. */
   readonly errors: readonly string[];
   readonly method: string;
   /** Below `/v1/`. */

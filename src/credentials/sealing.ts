@@ -9,20 +9,44 @@ export async function seal(secret: Secret, recipients: readonly string[]): Promi
   return armor.encode(await encrypter.encrypt(secret.reveal()));
 }
 
-/** `undefined` when none of the identities opens it; what is not an age file throws. */
-export async function unseal(sealed: string, identities: readonly Secret[]): Promise<Secret | undefined> {
+/**
+ * `undefined` when none of the identities opens it. Throws `SEALED_UNREADABLE` for what is no whole age file and `AGE_IDENTITY_INVALID` for a
+ * damaged identity; `source` says where it stands.
+ */
+export async function unseal(
+  sealed: string,
+  identities: readonly Secret[],
+  source = "what was sealed",
+): Promise<Secret | undefined> {
   const { Decrypter, armor } = await import("age-encryption");
-  const file = armor.decode(sealed);
-  for (const identity of identities) {
+  const decrypters = identities.map((identity) => {
     const decrypter = new Decrypter();
-    decrypter.addIdentity(identity.reveal());
     try {
-      return new Secret(await decrypter.decrypt(file, "text"));
-    } catch (error) {
-      if (!(error instanceof Error && error.message.startsWith("no identity matched"))) throw error;
+      decrypter.addIdentity(identity.reveal());
+    } catch {
+      // Without the library's words, which may quote it.
+      throw new DayzeroError("AGE_IDENTITY_INVALID", `cannot open ${source}: an age identity at hand is damaged`, {
+        hint: "put the identity file back as age-keygen, or dayzero up, wrote it",
+      });
     }
+    return decrypter;
+  });
+  try {
+    const file = armor.decode(sealed);
+    for (const decrypter of decrypters) {
+      const text = await decrypter.decrypt(file, "text").catch((error: unknown) => {
+        if (error instanceof Error && error.message.startsWith("no identity matched")) return undefined;
+        throw error;
+      });
+      if (text !== undefined) return new Secret(text);
+    }
+    return undefined;
+  } catch (cause) {
+    throw new DayzeroError("SEALED_UNREADABLE", `cannot read ${source}: it is no whole age file`, {
+      cause,
+      hint: "put the file back from a backup",
+    });
   }
-  return undefined;
 }
 
 /** Throws `AGE_RECIPIENT_INVALID` for the first recipient that nothing can be sealed to, checksum included; `path` says where the list stands. */

@@ -17,6 +17,6 @@ export interface Issuer {
   readonly name: string;
   /** A new credential; whether it is accepted is for {@link Issuer.probe} to say. */
   issue(): Promise<GitCredential>;
-  /** Resolves when the forge accepts the credential for reading the repository; throws CREDENTIAL_REFUSED or FORGE_UNREACHABLE. */
+  /** Resolves when the forge accepts the credential for reading the repository; throws as `probeGit` does. */
   probe(credential: GitCredential): Promise<void>;
 }

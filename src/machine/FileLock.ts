@@ -136,12 +136,18 @@ async function sweep(path: string): Promise<void> {
   }
 }
 
+/**
+ * Stands for the holder that a lock in pieces does not name any more. No process leaves one, alive or killed: the machine went down
+ * before the file was on the disk, and the holder with it.
+ */
+const FORGOTTEN: LockHolder = { token: "0".repeat(16), pid: 0, started: "", host: "", boot: "", namespace: "" };
+
 async function readHolder(path: string): Promise<LockHolder | undefined> {
+  const text = await readIfThere(path);
   try {
-    const text = await readIfThere(path);
     return text === undefined ? undefined : (JSON.parse(text) as LockHolder);
-  } catch (cause) {
-    throw new Error(`cannot read lock ${path}`, { cause });
+  } catch {
+    return FORGOTTEN;
   }
 }
 
@@ -152,6 +158,7 @@ async function ourselves(): Promise<LockHolder> {
 }
 
 async function isAlive(holder: LockHolder): Promise<boolean> {
+  if (holder.token === FORGOTTEN.token) return false;
   const here = await machineIdentity();
   if (holder.host === here.host && holder.boot !== here.boot) return false;
   if (holder.boot !== here.boot || holder.namespace !== here.namespace) return true;

@@ -5,14 +5,17 @@ import type { PortName, StackLayout } from "./StackLayout.ts";
 
 const schema = z.record(z.string(), z.number().int().min(1).max(65_535));
 
-/** The ports that a stack remembers; `undefined` when none were chosen. */
+/** The ports that a stack remembers; `undefined` when none were chosen. Throws `PORTS_UNREADABLE` for what nobody can read as ports. */
 export async function readPorts(layout: StackLayout): Promise<Partial<Record<PortName, number>> | undefined> {
   const text = await readIfThere(layout.ports);
   if (text === undefined) return undefined;
   try {
     return schema.parse(JSON.parse(text));
   } catch (cause) {
-    throw new Error(`cannot read ${layout.ports}`, { cause });
+    throw new DayzeroError("PORTS_UNREADABLE", `cannot read the stack's ports from ${layout.ports}`, {
+      cause,
+      hint: "put the file back, or remove it: `dayzero up` then chooses other ports, and restarts what listens on the old ones",
+    });
   }
 }
 

@@ -2,6 +2,7 @@ import { generateKeyPairSync, randomUUID } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { checks } from "../../src/audit/checks.ts";
 import type { KubernetesClient, KubernetesManifest } from "../../src/clients/KubernetesClient.ts";
 import type { VaultClient } from "../../src/clients/VaultClient.ts";
 import type { Secret } from "../../src/credentials/Secret.ts";

@@ -32,13 +32,14 @@ export class Stack {
   readonly root: string;
   readonly name: string;
   readonly trap: string;
-  readonly #environment: NodeJS.ProcessEnv;
+  /** Of its commands. */
+  readonly environment: NodeJS.ProcessEnv;
 
   private constructor(root: string, name: string) {
     this.root = root;
     this.name = name;
     this.trap = join(root, "trap-was-sprung");
-    this.#environment = {
+    this.environment = {
       PATH: process.env.PATH,
       LANG: "C.UTF-8",
       HOME: join(root, "poisoned-home"),
@@ -98,7 +99,7 @@ export class Stack {
   spawn(command: string, ...options: string[]): ChildProcess {
     return spawn(ENTRY, [command, this.name, "--state", join(this.root, "state"), ...options], {
       cwd: this.root,
-      env: this.#environment,
+      env: this.environment,
       stdio: ["ignore", "pipe", "pipe"],
     });
   }

@@ -26,8 +26,7 @@ export async function writeHeartbeat(path: string, status: RenewalStatus, now: D
 
 /** Throws `AGENT_NOT_ALIVE` or `AGENT_NOT_READY`, with the reason. */
 export async function checkHeartbeat(path: string, question: AgentQuestion, now: Date): Promise<void> {
-  const text = await readIfThere(path);
-  const beat = schema.safeParse(text === undefined ? undefined : JSON.parse(text)).data;
+  const beat = await readHeartbeat(path);
   if (beat === undefined) throw notAlive(`there is no heartbeat in ${path}`);
   const seconds = Math.round((now.getTime() - Date.parse(beat.at)) / 1000);
   if (seconds * 1000 > ALIVE_MS) throw notAlive(`its last heartbeat was ${seconds} s ago`);
@@ -37,6 +36,16 @@ export async function checkHeartbeat(path: string, question: AgentQuestion, now:
   if (beat.renewedAt === null) throw notReady(`it has not renewed the credential yet${why}`);
   if (Date.parse(beat.expiresAt) <= now.getTime()) {
     throw notReady(`the credential expired at ${beat.expiresAt}${why}`);
+  }
+}
+
+/** `undefined` for one in pieces, too. */
+async function readHeartbeat(path: string): Promise<z.infer<typeof schema> | undefined> {
+  const text = await readIfThere(path);
+  try {
+    return text === undefined ? undefined : schema.safeParse(JSON.parse(text)).data;
+  } catch {
+    return undefined;
   }
 }
 

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { failureOf } from "../../config/failureOf.ts";
-import { planRenewal } from "../../issuers/planRenewal.ts";
+import { planRenewal, requireClock } from "../../issuers/planRenewal.ts";
 
 /** The times of the credential that is in place. */
 export interface CredentialTimes {
@@ -88,6 +88,8 @@ export class Renewal {
       if (this.#isOwn(this.#times)) this.#renewedAt = this.#now();
       const { fingerprint, expiresAt } = this.#times;
       this.#log({ event: "renewed", fingerprint, expiresAt: expiresAt.toISOString() });
+      // As a failure: it is told, and what follows is tried less and less often, while the credential in place is always a fresh one.
+      requireClock(this.#times, this.#now());
     }
   }
 

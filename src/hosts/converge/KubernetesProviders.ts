@@ -89,8 +89,7 @@ export class KubernetesProviders {
       if (this.#options.context.dryRun && isNotThere(error)) return undefined;
       throw error;
     }
-    await this.#options.cluster.hold(client);
-    return client;
+    return this.#options.cluster.hold(client);
   }
 
   async #isOwn({ server }: KubernetesClient): Promise<boolean> {

@@ -1,5 +1,7 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import { z } from "zod";
+import { DayzeroError } from "../../config/DayzeroError.ts";
 import { readIfThere } from "../../machine/readIfThere.ts";
 import { writeFileAtomic } from "../../machine/writeFileAtomic.ts";
 import type { Context } from "../../resources/Resource.ts";
@@ -42,10 +44,21 @@ export class ProtectedMarks {
     await writeFileAtomic(this.#path, `${JSON.stringify(after, undefined, 2)}\n`);
   }
 
+  /** Without them what was protected would be removed: a file that cannot be read is no empty one. */
   async #read(): Promise<Set<string>> {
-    return new Set(JSON.parse((await readIfThere(this.#path)) ?? "[]") as string[]);
+    const text = (await readIfThere(this.#path)) ?? "[]";
+    try {
+      return new Set(marks.parse(JSON.parse(text)));
+    } catch (cause) {
+      throw new DayzeroError("PROTECTED_MARKS_UNREADABLE", `cannot read what is protected from ${this.#path}`, {
+        cause,
+        hint: "put the file back; or remove it, and see with `dayzero plan` that nothing is removed which was protected",
+      });
+    }
   }
 }
+
+const marks = z.array(z.string());
 
 function markOf(type: string, id: string): string {
   return `${type} ${id}`;

@@ -128,9 +128,13 @@ export class BareRepository {
     return parseReferences(lines);
   }
 
+  /** `undefined` when nothing was, or what is remembered of it is in pieces: it is then rendered again. */
   async rendered(): Promise<RenderedRevision | undefined> {
-    const text = await readFile(this.#renderedPath, "utf8").catch(() => undefined);
-    return text === undefined ? undefined : (JSON.parse(text) as RenderedRevision);
+    try {
+      return JSON.parse(await readFile(this.#renderedPath, "utf8")) as RenderedRevision;
+    } catch {
+      return undefined;
+    }
   }
 
   async remember(rendered: RenderedRevision): Promise<void> {

@@ -4,7 +4,7 @@ import { DayzeroError } from "../../config/DayzeroError.ts";
 import { GIT_USERNAME } from "../../issuers/gitUsername.ts";
 import { issueProved } from "../../issuers/issueProved.ts";
 import { oidcIssuer } from "../../issuers/oidcIssuer.ts";
-import { planRenewal } from "../../issuers/planRenewal.ts";
+import { planRenewal, requireClock } from "../../issuers/planRenewal.ts";
 import { type RepositorySecretState, repositorySecretState } from "../../issuers/RepositorySecretState.ts";
 import { readRepositorySecret, swapRepositorySecret } from "../../issuers/swapRepositorySecret.ts";
 import { auditLogProblem } from "../../machine/auditLogProblem.ts";
@@ -147,7 +147,9 @@ export const repositoryCredentialResource: Resource<RepositoryCredentialInputs, 
       const replaces = adopt === undefined ? {} : { replaces: adopt };
       const target = { namespace, repository, url, labels: { [STACK_LABEL]: ctx.stack }, ...replaces };
       const state = await swapRepositorySecret(kubernetes, target, credential);
-      return describe(repositoryCredentialResource.identify(desired), state, ctx.now());
+      const now = ctx.now();
+      requireClock(state, now);
+      return describe(repositoryCredentialResource.identify(desired), state, now);
     } finally {
       await vault.close();
     }

@@ -95,7 +95,10 @@ class ReadinessWatcher {
     const annotations = nudgeOf(this.#object, this.#readiness);
     if (annotations === undefined || performance.now() - this.#nudgedAt < NUDGE_EVERY_MS) return;
     this.#nudgedAt = performance.now();
-    await this.#options.client.mergePatch(referenceOf(this.#object), { metadata: { annotations } });
+    // One that does not arrive is followed by another; how long a server may stay away is for the deadline to say.
+    await this.#options.client
+      .mergePatch(referenceOf(this.#object), { metadata: { annotations } })
+      .catch(() => undefined);
   }
 
   #giveUpIfDue(): void {

@@ -93,7 +93,7 @@ export const authorityResource: Resource<AuthorityInputs, AuthorityLive> = {
       expiresAt: certificate.validToDate.toISOString(),
       certificateDigests: Object.fromEntries(leaves.map((leaf) => [leaf.name, leaf.digest])),
       leaves,
-      signingKeys: await readSigningKeys(folder),
+      signingKeys: await readSigningKeys(id, folder),
       names: [...new Set(files.map((file) => file.slice(0, -4)))].sort(),
     };
   },
@@ -193,19 +193,32 @@ async function readAuthority(name: string, ctx: Context): Promise<KeyPair | unde
     readIfThere(layout.pki(name, "ca.key")),
   ]);
   if (certificate === undefined) return undefined;
-  const parsed = new X509Certificate(certificate);
-  const broken =
-    key === undefined || !parsed.checkPrivateKey(createPrivateKey(key))
-      ? "its key is missing or does not fit"
-      : parsed.validToDate <= ctx.now()
-        ? `its certificate expired at ${parsed.validToDate.toISOString()}`
-        : undefined;
-  if (broken !== undefined || key === undefined) {
-    throw new DayzeroError("AUTHORITY_BROKEN", `cannot use the authority in pki/${name}: ${broken}`, {
-      hint: "restore the folder from a backup, or run dayzero down and up again",
-    });
-  }
+  const why = brokenBy(certificate, key, ctx.now());
+  if (why !== undefined || key === undefined) throw broken(name, why ?? "its key is missing");
   return { certificate, key: new Secret(key) };
+}
+
+/** What is wrong with an authority; files that a fault of the disk has cut short are no less wrong than others. */
+function brokenBy(certificate: string, key: string | undefined, now: Date): string | undefined {
+  let parsed: X509Certificate;
+  try {
+    parsed = new X509Certificate(certificate);
+  } catch {
+    return "its certificate is damaged";
+  }
+  try {
+    if (key === undefined || !parsed.checkPrivateKey(createPrivateKey(key)))
+      return "its key is missing or does not fit";
+  } catch {
+    return "its key is damaged";
+  }
+  return parsed.validToDate <= now ? `its certificate expired at ${parsed.validToDate.toISOString()}` : undefined;
+}
+
+function broken(name: string, why: string): DayzeroError {
+  return new DayzeroError("AUTHORITY_BROKEN", `cannot use the authority in pki/${name}: ${why}`, {
+    hint: "restore the folder from a backup, or run dayzero down and up again",
+  });
 }
 
 async function makeAuthority(name: string, ctx: Context): Promise<KeyPair> {
@@ -221,13 +234,18 @@ async function writePair(folder: string, name: string, pair: KeyPair): Promise<v
   await writeFileAtomic(join(folder, `${name}.crt`), pair.certificate);
 }
 
-/** Names of the signing keys whose public half fits. */
-async function readSigningKeys(folder: string): Promise<string[]> {
+/** Names of the signing keys whose public half fits; throws AUTHORITY_BROKEN for one in pieces, since what it signed is still in use. */
+async function readSigningKeys(authority: string, folder: string): Promise<string[]> {
   const names = (await readdir(folder)).filter((file) => file.endsWith(".pub")).map((file) => file.slice(0, -4));
   const fits = await Promise.all(
     names.map(async (name) => {
       const key = await readIfThere(join(folder, `${name}.key`));
-      return key !== undefined && publicHalf(key) === (await readFile(join(folder, `${name}.pub`), "utf8"));
+      if (key === undefined) return false;
+      try {
+        return publicHalf(key) === (await readFile(join(folder, `${name}.pub`), "utf8"));
+      } catch {
+        throw broken(authority, `its signing key ${name} is damaged`);
+      }
     }),
   );
   return names.filter((_name, index) => fits[index]);

@@ -64,7 +64,7 @@ export const dataFolderResource: Resource<DataFolderInputs, DataFolderLive> = {
 
   async remove(id, ctx) {
     const layout = new StackLayout(ctx.directory);
-    if ((await marks.read(layout, id)) === undefined) return;
+    if (!(await marks.has(layout, id))) return;
     await rm(folderOf(id, ctx), { recursive: true, force: true });
     await marks.remove(layout, id);
   },

@@ -1,5 +1,6 @@
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { exists } from "../../machine/exists.ts";
 import { readIfThere } from "../../machine/readIfThere.ts";
 import type { StackLayout } from "../../machine/StackLayout.ts";
 import { writeFileAtomic } from "../../machine/writeFileAtomic.ts";
@@ -12,9 +13,19 @@ export class FileMarks<Mark> {
     this.#kind = kind;
   }
 
+  /** `undefined` as well for one that a fault of the disk has left in pieces: what it marks is then made, or marked, again. */
   async read(layout: StackLayout, path: string): Promise<Mark | undefined> {
     const text = await readIfThere(this.#file(layout, path));
-    return text === undefined ? undefined : (JSON.parse(text) as Mark);
+    try {
+      return text === undefined ? undefined : (JSON.parse(text) as Mark);
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Whether the file is the stack's own, whatever its mark says. */
+  has(layout: StackLayout, path: string): Promise<boolean> {
+    return exists(this.#file(layout, path));
   }
 
   async write(layout: StackLayout, path: string, mark: Mark): Promise<void> {

@@ -74,7 +74,7 @@ export const fileResource: Resource<FileInputs, FileLive> = {
 
   async remove(path, ctx) {
     const layout = new StackLayout(ctx.directory);
-    if ((await marks.read(layout, path)) === undefined) return;
+    if (!(await marks.has(layout, path))) return;
     await rm(join(ctx.directory, path), { force: true });
     await marks.remove(layout, path);
   },

@@ -176,10 +176,14 @@ async function writeSpec(layout: StackLayout, inputs: ProcessInputs): Promise<vo
   await writeFileAtomic(layout.processSpec(inputs.name), `${JSON.stringify(inputs, null, 2)}\n`);
 }
 
-/** What a process is meant to run as; `undefined` when there is none, or it was written by another version of this program. */
+/** What a process is meant to run as; `undefined` when there is none, it is in pieces, or it was written by another version of this program. */
 export async function readProcessSpec(layout: StackLayout, name: string): Promise<ProcessInputs | undefined> {
   const text = await readIfThere(layout.processSpec(name));
-  return text === undefined ? undefined : processInputs.safeParse(JSON.parse(text)).data;
+  try {
+    return text === undefined ? undefined : processInputs.safeParse(JSON.parse(text)).data;
+  } catch {
+    return undefined;
+  }
 }
 
 function short(digest: string): string {

@@ -120,7 +120,7 @@ export const secretFileResource: Resource<SecretFileInputs, SecretFileLive> = {
 
   async remove(path, ctx) {
     const layout = new StackLayout(ctx.directory);
-    if ((await marks.read(layout, path)) === undefined) return;
+    if (!(await marks.has(layout, path))) return;
     await rm(join(ctx.directory, path), { force: true });
     await marks.remove(layout, path);
   },

@@ -109,7 +109,7 @@ function hintFor(login: VaultLogin, { status }: VaultError): string {
   if (status >= 500) return "see that vault is unsealed and well, and run it again";
   switch (login.method) {
     case "jwt":
-      return "see that the token is fresh, and that the role's bound_audiences and bound_claims are those of the token";
+      return "see that the token is fresh by vault's clock, and that the role's bound_audiences and bound_claims are those of the token";
     case "kubernetes":
       return `see that the role binds service account ${login.serviceAccount} and that vault may review tokens of the cluster`;
     case "token":

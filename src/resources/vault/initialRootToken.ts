@@ -29,7 +29,7 @@ export async function readInitialRootToken(
   if (remembered !== undefined) return { state: "open", token: remembered };
   const sealed = await readIfThere(path(layout));
   if (sealed === undefined) return { state: "gone" };
-  const token = await unseal(sealed, await ageIdentities(layout, memory));
+  const token = await unseal(sealed, await ageIdentities(layout, memory), path(layout));
   if (token === undefined) return { state: "sealed" };
   memory.set(ROOT_TOKEN, token);
   return { state: "open", token };

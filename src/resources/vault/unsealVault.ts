@@ -22,7 +22,9 @@ const ABSENT_MS = 500;
 
 /** The shares that the identities open, in the clear. */
 export async function openShares(shares: Sealed, identities: readonly Secret[]): Promise<Secret[]> {
-  const opened = await Promise.all(shares.shares.map(({ sealed }) => unseal(sealed, identities)));
+  const opened = await Promise.all(
+    shares.shares.map(({ sealed }) => unseal(sealed, identities, "vault/shares.age.json")),
+  );
   return opened.filter((share) => share !== undefined);
 }
 

@@ -215,3 +215,12 @@ test("KubernetesClient tells a server that is not there from an object that is n
   clients.push(client);
   await expect(client.get(secret)).rejects.toMatchObject({ status: 0, reason: "ConnectionRefused" });
 });
+
+test("KubernetesClient takes nothing for an object that is no JSON, and does not quote it", async () => {
+  answer = () => ({ status: 200, body: {}, raw: "<html>hunter2</html>" });
+  const client = clientWith(tokens({ name: "t" }));
+  const error = (await client.request("GET", "/api/v1/namespaces/default").catch((error: unknown) => error)) as Error;
+  expect(error).toMatchObject({ name: "KubernetesError", status: 0, reason: "Unreachable" });
+  expect(`${error.message} ${error.cause}`).not.toContain("hunter2");
+  expect(await client.request("GET", "/readyz")).toBe("<html>hunter2</html>");
+});

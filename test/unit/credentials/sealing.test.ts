@@ -33,8 +33,21 @@ test("unseal() throws for a file that was cut or changed", async () => {
   const lines = sealed.split("\n");
   lines[2] = [...(lines[2] ?? "")].reverse().join("");
 
-  await expect(unseal(lines.join("\n"), [identity])).rejects.toThrow();
-  await expect(unseal("not an age file", [identity])).rejects.toThrow();
+  for (const broken of [lines.join("\n"), sealed.slice(0, 200), "", "not an age file"]) {
+    await expect(unseal(broken, [identity], "x.age")).rejects.toMatchObject({
+      code: "SEALED_UNREADABLE",
+      message: "cannot read x.age: it is no whole age file",
+    });
+  }
+});
+
+test("unseal() names a damaged identity, and does not quote it", async () => {
+  const identity = (await generateIdentity()).reveal();
+  const sealed = await seal(new Secret("canary-value"), [await recipientOf(new Secret(identity))]);
+  const damaged = identity.slice(0, 40);
+  const error = (await unseal(sealed, [new Secret(damaged)], "x.age").catch((error: unknown) => error)) as Error;
+  expect(error).toMatchObject({ code: "AGE_IDENTITY_INVALID", message: expect.stringContaining("x.age") });
+  expect(`${error.stack} ${JSON.stringify(error)} ${String(error.cause)}`).not.toContain(damaged);
 });
 
 test("checkRecipients() names path and value of the one that nothing can be sealed to", async () => {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { planRenewal } from "../../../src/issuers/planRenewal.ts";
+import { planRenewal, requireClock } from "../../../src/issuers/planRenewal.ts";
 
 const time = fc.integer({ min: 0, max: 4_000_000_000_000 });
 const life = fc.integer({ min: 1, max: 100_000_000_000 });
@@ -19,8 +19,9 @@ test("planRenewal() leaves at least a third of life, and is due exactly from the
       const [issuedAt, expiresAt] = [new Date(issued), new Date(issued + length)];
       const plan = planRenewal({ issuedAt, expiresAt, now: new Date(now) });
       expect((expiresAt.getTime() - plan.at.getTime()) * 3).toBeGreaterThanOrEqual(length);
-      expect(plan.at.getTime()).toBeGreaterThanOrEqual(issued);
-      expect(plan.due).toBe(now >= plan.at.getTime());
+      if (issued - now <= 60_000) expect(plan.at.getTime()).toBeGreaterThanOrEqual(issued);
+      const unborn = issued - now > 60_000;
+      expect(plan.due).toBe(unborn || now >= issued + Math.floor((length * 2) / 3));
     }),
   );
 });
@@ -33,4 +34,19 @@ test("planRenewal() is due for what has no life", () => {
     }),
   );
   expect(planRenewal({ issuedAt: new Date(Number.NaN), expiresAt: new Date(1), now: new Date(0) }).due).toBe(true);
+});
+
+test.each<[string, number, string | undefined]>([
+  ["as the issuer's", 0, undefined],
+  ["a minute behind", -60, undefined],
+  ["five minutes ahead, which a life of ten bears", 300, undefined],
+  ["ten minutes ahead", 600, "600 s ahead of"],
+  ["ten minutes behind", -600, "600 s behind"],
+])("requireClock() with a clock %s", (_, seconds, said) => {
+  const issuedAt = new Date("2026-11-22T10:00:00Z");
+  const expiresAt = new Date("2026-11-22T10:10:00Z");
+  const now = new Date(issuedAt.getTime() + seconds * 1000);
+  const check = () => requireClock({ issuedAt, expiresAt }, now);
+  if (said === undefined) expect(check).not.toThrow();
+  else expect(check).toThrow(expect.objectContaining({ code: "CLOCK_OFF", message: expect.stringContaining(said) }));
 });

@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, readFile, realpath, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, readdir, readFile, realpath, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -179,6 +179,57 @@ test("secretFileResource, stands in the ledger under its purpose", async () => {
     purpose: "a key",
   });
   expect(secretFileResource.ledger?.(id, live)).toMatchObject([{ what: "a key", where: "etc/key", residual: true }]);
+});
+
+test("secretFileResource, draws again what was cut short, and refuses one whose loss is fatal", async () => {
+  const key = { path: "etc/key", template: "key: {{random:hex:16}}\n", purpose: "a key" };
+  const { live } = await converge(secretFileResource, key);
+  await truncate(join(directory, "etc/key"), 4);
+  const again = await converge(secretFileResource, key);
+  expect(again.live.drawn).not.toBe(live.drawn);
+  expect(await readFile(join(directory, "etc/key"), "utf8")).toMatch(/^key: [0-9a-f]{32}\n$/);
+
+  const fatal = { ...key, path: "etc/fatal", loss: "fatal" };
+  await converge(secretFileResource, fatal);
+  await truncate(join(directory, "etc/fatal"), 4);
+  await expect(converge(secretFileResource, fatal)).rejects.toMatchObject({ code: "SECRET_FILE_LOST" });
+});
+
+test("a mark in pieces: a file is written again, a secret that data depends on is kept, and each is still removed", async () => {
+  const file = { path: "etc/app.yaml", content: "a: 1\n" };
+  const fatal = { path: "etc/key", template: "{{random:hex:16}}", purpose: "a key", loss: "fatal" };
+  const { ctx } = await converge(fileResource, file);
+  await converge(secretFileResource, fatal);
+  const key = await readFile(join(directory, "etc/key"), "utf8");
+  const marks = { file: "etc%2Fapp.yaml", "secret-file": "etc%2Fkey" };
+  const breakMarks = () =>
+    Promise.all(
+      Object.entries(marks).map(([kind, name]) => truncate(join(directory, "owned", kind, `${name}.json`), 5)),
+    );
+
+  await breakMarks();
+  expect((await converge(fileResource, file)).changes).toEqual([{ action: "create", path: "" }]);
+  await converge(secretFileResource, fatal);
+  expect(await readFile(join(directory, "etc/key"), "utf8")).toBe(key);
+  expect((await converge(fileResource, file)).changes).toEqual([]);
+
+  await breakMarks();
+  await fileResource.remove("etc/app.yaml", ctx);
+  await secretFileResource.remove("etc/key", ctx);
+  expect(await readdir(join(directory, "etc"))).toEqual([]);
+  expect(await fileResource.owned("test", ctx)).toEqual([]);
+});
+
+test("portsResource, does not take what it cannot read for no ports", async () => {
+  await converge(portsResource, {});
+  for (const size of [0, 40]) {
+    await truncate(join(directory, "ports.json"), size);
+    const failed = converge(portsResource, {});
+    await expect(failed).rejects.toMatchObject({
+      code: "PORTS_UNREADABLE",
+      hint: expect.stringContaining("remove it"),
+    });
+  }
 });
 
 test("portsResource, remembers its ports and adds those that are missing", async () => {

@@ -1,9 +1,10 @@
 import { existsSync } from "node:fs";
-import { chmod, mkdir, mkdtemp, readdir, readFile, realpath, rm, utimes, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, readFile, realpath, rm, truncate, utimes, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { isAlive } from "../../../src/machine/DetachedProcess.ts";
 import { freePorts } from "../../../src/machine/freePorts.ts";
 import { writeFileAtomic } from "../../../src/machine/writeFileAtomic.ts";
 import { processResource } from "../../../src/resources/local/ProcessResource.ts";
@@ -113,6 +114,26 @@ test("processResource, starts what a run that was killed had only written down",
   const again = await converge(given());
   expect(again.live.pid).not.toBe(live.pid);
 });
+
+test("processResource, writes down again what a server runs as when that is in pieces, and leaves the server alone", async () => {
+  const { live } = await converge(given());
+  await truncate(join(directory, "run/server.json"), 3);
+  expect((await read())?.digest).toBe("outdated");
+  expect((await converge(given())).live.pid).toBe(live.pid);
+  expect((await converge(given())).changes).toEqual([]);
+});
+
+test.skipIf(process.platform !== "linux")(
+  "processResource, replaces a server whose pid file is in pieces",
+  async () => {
+    const { live } = await converge(given());
+    await truncate(join(directory, "run/server.pid"), 3);
+    const again = await converge(given());
+    expect(again.live.pid).not.toBe(live.pid);
+    expect(await isAlive(live)).toBe(false);
+    expect((await converge(given())).changes).toEqual([]);
+  },
+);
 
 test("processResource, stops a server that a late launcher of an earlier run started as something else", async () => {
   const { live } = await converge(given());

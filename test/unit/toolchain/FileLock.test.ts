@@ -93,6 +93,16 @@ test("FileLock.acquire() takes over a guard whose taker died in the middle of a 
   await lock.release();
 });
 
+test.each(["", '{"token":"0123456789abcdef","pi'])(
+  "FileLock.acquire() takes over a lock that the machine went down over: %j",
+  async (left) => {
+    await writeFile(path, left);
+    const takers = await Promise.all(Array.from({ length: 4 }, () => FileLock.tryAcquire({ path })));
+    expect(takers.filter((lock) => lock !== undefined)).toHaveLength(1);
+    expect(await readdir(folder)).toEqual(["lock"]);
+  },
+);
+
 test("FileLock.acquire() lets one of many takers of a dead holder's lock win at a time", async () => {
   const counter = join(folder, "..", `${folder.split("/").at(-1)}-count`);
   await writeFile(counter, "0");

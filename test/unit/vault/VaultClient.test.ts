@@ -5,16 +5,29 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { VaultClient } from "../../../src/clients/VaultClient.ts";
 import { Secret } from "../../../src/credentials/Secret.ts";
 
+interface Answer {
+  readonly status: number;
+  readonly body: string;
+  readonly headers?: Record<string, string>;
+}
+
 let server: Server;
 let client: VaultClient;
-let answer: { status: number; body: string };
+let answer: Answer;
+/** What comes before it. */
+let turnedAway: Answer[];
+/** When each request came. */
+let times: number[];
 let seen: { method: string | undefined; url: string | undefined; token: string | undefined };
 
 beforeEach(async () => {
+  [turnedAway, times] = [[], []];
   server = createServer((request, response) => {
+    times.push(performance.now());
     seen = { method: request.method, url: request.url, token: request.headers["x-vault-token"] as string | undefined };
     request.resume();
-    response.writeHead(answer.status).end(answer.body);
+    const { status, headers, body } = turnedAway.shift() ?? answer;
+    response.writeHead(status, headers).end(body);
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -99,4 +112,22 @@ test("VaultClient says when nobody answers, without its token", async () => {
   const error = (await client.read("a").catch((error: unknown) => error)) as Error;
   expect(error).toMatchObject({ code: "VAULT_UNREACHABLE" });
   expect(JSON.stringify(error, Object.getOwnPropertyNames(error))).not.toContain("canary-token");
+});
+
+test("VaultClient asks again what a rate limit turned away, not before the time that Vault names", async () => {
+  const limited = { status: 429, body: '{"errors":["request path is rate limited"]}' };
+  turnedAway = [
+    { ...limited, headers: { "retry-after": "1" } },
+    { ...limited, headers: { "retry-after": "0" } },
+  ];
+  answer = { status: 200, body: '{"data":{"a":1}}' };
+  expect(await client.write("a", {})).toEqual({ a: 1 });
+  expect(times).toHaveLength(3);
+  expect((times[1] ?? 0) - (times[0] ?? 0)).toBeGreaterThanOrEqual(1_000);
+});
+
+test("VaultClient does not ask again when Vault wants that later than anybody waits", async () => {
+  answer = { status: 429, body: '{"errors":["rate limited"]}', headers: { "retry-after": "3600" } };
+  await expect(client.read("a")).rejects.toMatchObject({ name: "VaultError", status: 429 });
+  expect(times).toHaveLength(1);
 });
