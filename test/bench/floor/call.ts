@@ -10,6 +10,7 @@ export interface Endpoint {
 }
 
 const POLL_MS = 20;
+const WITHIN_MS = 60_000;
 
 export function endpoint(origin: string, options: AgentOptions = {}, headers: Record<string, string> = {}): Endpoint {
   const kept = { ...options, keepAlive: true };
@@ -38,13 +39,18 @@ export async function* stream<T>(to: Endpoint, path: string): AsyncGenerator<T> 
   for await (const line of createInterface({ input: response })) yield JSON.parse(line) as T;
 }
 
-/** Asks again and again until a server answers with 2xx. */
-export async function answering(to: Endpoint, path: string, accept: (answer: unknown) => boolean = () => true) {
+/** Asks until a server answers with 2xx, and something acceptable; rejects after a minute with what stood in the way. */
+export async function answering(
+  to: Endpoint,
+  path: string,
+  accept: (answer: unknown) => boolean = () => true,
+): Promise<void> {
+  const deadline = performance.now() + WITHIN_MS;
   for (;;) {
     try {
       if (accept(await call(to, "GET", path))) return;
-    } catch {
-      // Not yet.
+    } catch (error) {
+      if (performance.now() > deadline) throw error;
     }
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }

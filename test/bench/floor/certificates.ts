@@ -62,12 +62,12 @@ export async function makeSigningKey(): Promise<{ key: string; publicKey: string
   };
 }
 
-async function makeAuthority(commonName: string): Promise<Authority> {
+async function makeAuthority(name: string): Promise<Authority> {
   const keys = await newKeys();
   const flags = x509.KeyUsageFlags;
   const parsed = await x509.X509CertificateGenerator.createSelfSigned({
     ...validity(),
-    name: `CN=${commonName}`,
+    name: `CN=floor ${name}`,
     keys,
     signingAlgorithm: ALGORITHM,
     extensions: [
