@@ -30,8 +30,6 @@ interface Cache {
 
 /** Argo CD as processes of this machine: cache, repo server and application controller, the last under its own identity. */
 export class GitOpsController extends ComponentResource {
-  /** What must be there before an Application is reconciled. */
-  readonly ready: Resource[];
   /** What must be there before a repository's objects can be stored. */
   readonly stored: Resource[];
 
@@ -44,13 +42,12 @@ export class GitOpsController extends ComponentResource {
     const controller = this.#controller(name, cluster, redis, [...objects.all, repoServer], objects.settings);
 
     this.stored = objects.all;
-    this.ready = [controller];
     // Its phase ends when all of it is there.
     this.registerOutputs({ ready: controller.urn });
   }
 
   #objects(name: string, cluster: Cluster) {
-    const options = { parent: this, deletedWith: cluster.data, dependsOn: cluster.ready };
+    const options = { parent: this, deletedWith: cluster.data, dependsOn: cluster.served };
     const definitions = new Definitions(
       `${name}-definitions`,
       { name: "argocd", tool: "argocd-crds", files: ["application-crd.yaml", "appproject-crd.yaml"] },
@@ -193,7 +190,7 @@ export class GitOpsController extends ComponentResource {
         // Its settings, the repo server's authority and its kubeconfig are read once, at the start.
         triggers: [settings, trust.digest, kubeconfig.digest, cluster.generation, redis.password],
       },
-      { ...parent, dependsOn: [...dependsOn, redis.server] },
+      { ...parent, dependsOn: [...dependsOn, redis.server, cluster.broker] },
     );
   }
 }

@@ -11,7 +11,7 @@ import { KubernetesObject } from "../resources/kubernetes/index.ts";
 import type { GitOpsController } from "./GitOpsController.ts";
 
 export interface GitOpsSourceArgs {
-  readonly controller: Pick<GitOpsController, "ready" | "stored">;
+  readonly controller: Pick<GitOpsController, "stored">;
   readonly access: {
     /** Names the project, the roles, and the namespace for manifests that name none. */
     readonly repository: Input<string>;
@@ -101,7 +101,8 @@ export class GitOpsSource extends ComponentResource {
         },
         spec: application.apply(({ spec }) => spec),
       },
-      { ...target, dependsOn: [inCluster, allowed, ...controller.ready] },
+      // The controller finds it at its start, if that comes later.
+      { ...target, dependsOn: [inCluster, allowed] },
     );
     this.revision = all([revision, root.urn]).apply(([revision]) => revision);
     this.registerOutputs({ revision: this.revision });
