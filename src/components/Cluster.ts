@@ -23,9 +23,9 @@ const IDENTITIES = [
   { ...GIT_READER.serviceAccount, audiences: [VAULT_AUDIENCE] },
 ];
 
-/** Whoever calls it, the stack's own processes with their empty HOME or a person's kubectl: its compiled modules stay in the stack. */
+/** The stack's own processes, whose HOME is empty, say where compiled modules are; those of a person's kubectl stay in the stack. */
 const EXEC_PLUGIN = `#!/bin/sh
-export NODE_COMPILE_CACHE="\${0%/*}/../run/compile"
+export NODE_COMPILE_CACHE="\${NODE_COMPILE_CACHE:-\${0%/*}/../run/compile}"
 exec {tool:dayzero} "$@"
 `;
 

@@ -68,16 +68,16 @@ export async function recordRecipe(stack: string, directory: string): Promise<Re
 async function templateOf(layout: StackLayout, generation: string): Promise<Template> {
   const [ports, redisPassword, encryption, platformCa, issuerKey] = await Promise.all([
     readJson<Record<string, number>>(layout.ports),
-    readFile(layout.etc("redis.password"), "utf8"),
-    readFile(layout.etc("encryption.json"), "utf8"),
-    readFile(layout.pki("platform", "ca.crt"), "utf8"),
-    readFile(layout.pki("kubernetes", "service-account.pub"), "utf8"),
+    readTrimmed(layout.etc("redis.password")),
+    readTrimmed(layout.etc("encryption.json")),
+    readTrimmed(layout.pki("platform", "ca.crt")),
+    readTrimmed(layout.pki("kubernetes", "service-account.pub")),
   ]);
   const texts: [string, string][] = [
     [layout.directory, "directory"],
     [platformCa, "platform-ca"],
     [issuerKey, "issuer-key"],
-    [redisPassword.trim(), "redis-password"],
+    [redisPassword, "redis-password"],
     [/"secret":"([^"]+)"/.exec(encryption)?.[1] ?? "", "encryption-key"],
     [generation, "generation"],
     [generation.slice(0, 8), "generation.short"],
@@ -213,6 +213,10 @@ async function recordVault(
 async function generationOf(client: KubernetesClient): Promise<string> {
   const namespace = await client.get({ apiVersion: "v1", kind: "Namespace", name: "kube-system" });
   return namespace?.metadata.uid ?? "";
+}
+
+async function readTrimmed(path: string): Promise<string> {
+  return (await readFile(path, "utf8")).trim();
 }
 
 async function readJson<T>(path: string): Promise<T> {

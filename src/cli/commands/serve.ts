@@ -1,3 +1,4 @@
+import { flushCompileCache } from "node:module";
 import { resolve } from "node:path";
 import { DayzeroError } from "../../config/DayzeroError.ts";
 import { EXIT } from "../exitCodes.ts";
@@ -16,6 +17,8 @@ export async function serve(run: Run, part: string, directory: string): Promise<
     throw new DayzeroError("USAGE", `cannot serve ${JSON.stringify(part)}`, { hint: `known parts are ${known}` });
   }
   const start = await PARTS[part as keyof typeof PARTS]();
+  // It runs for days, and only at its end would Node write down what it has compiled.
+  flushCompileCache();
   await start({ directory: resolve(run.workingDirectory, directory), signal: run.signal });
   return { exitCode: EXIT.ok, json: { ok: true }, text: "" };
 }

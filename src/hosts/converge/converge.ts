@@ -1,7 +1,7 @@
-import { getCompileCacheDir } from "node:module";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { DayzeroError } from "../../config/DayzeroError.ts";
 import type { LedgerEntry } from "../../credentials/LedgerEntry.ts";
+import { compileCache } from "../../machine/compileCache.ts";
 import type { Context } from "../../resources/Resource.ts";
 import { resourceTypes } from "../../resources/registry.ts";
 import type { AnyHandler } from "../Handler.ts";
@@ -36,7 +36,7 @@ export interface ConvergeOptions {
   /** All that the program and the `exec` commands of kubeconfigs get as environment. */
   readonly environment: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
-  /** Folder of compiled code, writable by this user only; by default in the state folder. */
+  /** Folder of compiled code, writable by this user only; by default this process's own, else one in the state folder. */
   readonly compileCache?: string;
 }
 
@@ -119,7 +119,7 @@ async function runProgram(options: ConvergeOptions, deployment: Deployment, sign
         dryRun,
         config,
         address: server.address,
-        compileCache: compileCache(options),
+        compileCache: options.compileCache ?? compileCache() ?? join(options.context.directory, "cache", "compiled"),
       },
       onLine: (line, stream) => {
         if (stream === "stderr") lastLines.push(line);
@@ -145,12 +145,6 @@ async function runProgram(options: ConvergeOptions, deployment: Deployment, sign
 async function implementations({ handlers, types = resourceTypes }: ConvergeOptions): Promise<AnyHandler[]> {
   const found = await Promise.all(types.map((type) => handlers(type)));
   return found.filter((handler) => handler !== undefined);
-}
-
-/** The host's own cache where it has one: both then share what they have in common. */
-function compileCache({ compileCache, context }: ConvergeOptions): string {
-  const own = getCompileCacheDir();
-  return compileCache ?? (own === undefined ? join(context.directory, "cache", "compiled") : dirname(own));
 }
 
 function programFailed(

@@ -69,15 +69,14 @@ export const definitionsResource: Resource<DefinitionsInputs, DefinitionsLive> =
   async apply(_changes, desired, ctx) {
     const { name } = desired;
     const client = await ctx.kubernetes();
-    const { parse } = await import("yaml");
-    const declared = (await readDefinitions(desired, ctx)).map(({ text, digest }) => ({
-      definition: parse(text) as KubernetesManifest,
-      digest,
-    }));
-    const kept = new Set(declared.map(({ definition }) => definition.metadata.name));
+    const { definitionText } = await import("./definitionText.ts");
+    const files = await readDefinitions(desired, ctx);
+    const declared = files.map(({ text, digest }) => ({ definition: definitionText(text), digest }));
+    const kept = new Set(declared.map(({ definition }) => definition.head.metadata.name));
+    const before = await definitions(client, { name, stack: ctx.stack });
     await Promise.all(
       declared.map(async ({ definition, digest }) => {
-        const { metadata } = definition;
+        const { metadata } = definition.head;
         const found = await client.get({ ...KIND, name: metadata.name });
         if (found !== undefined && found.metadata.labels?.[STACK_LABEL] !== ctx.stack) {
           throw new DayzeroError(
@@ -88,7 +87,8 @@ export const definitionsResource: Resource<DefinitionsInputs, DefinitionsLive> =
         }
         const labels = { ...metadata.labels, [STACK_LABEL]: ctx.stack, [NAME_LABEL]: name };
         const annotations = { ...metadata.annotations, [DIGEST_ANNOTATION]: digest };
-        const applied = await client.apply({ ...definition, metadata: { ...metadata, labels, annotations } });
+        const text = definition.withMetadata({ ...metadata, labels, annotations });
+        const applied = await client.applyText({ ...KIND, name: metadata.name }, text);
         const { generation } = applied.metadata;
         await awaitReadiness(applied, { client, narrate: ctx.narrate, signal: ctx.signal });
         await client.mergePatch(
@@ -97,8 +97,7 @@ export const definitionsResource: Resource<DefinitionsInputs, DefinitionsLive> =
         );
       }),
     );
-    const live = await definitions(client, { name, stack: ctx.stack });
-    const dropped = live.filter(({ metadata }) => !kept.has(metadata.name));
+    const dropped = before.filter(({ metadata }) => !kept.has(metadata.name));
     await removeAll(client, dropped, ctx);
     const digests = declared.map(({ digest }) => digest).sort();
     return { applied: digests, declared: digests };

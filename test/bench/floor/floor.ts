@@ -36,9 +36,9 @@ const { makeCertificates, makeSigningKey, issueClient } = await import("./certif
 const [authorityOf, signing] = await Promise.all([makeCertificates(directory, recipe.certificates), makeSigningKey()]);
 const clusterAuthority = authorityOf("kubernetes");
 const clusterCa = clusterAuthority.certificate;
-const platformCa = authorityOf("platform").certificate;
+const platformCa = authorityOf("platform").certificate.trim();
 values.set("platform-ca", platformCa);
-values.set("issuer-key", signing.publicKey);
+values.set("issuer-key", signing.publicKey.trim());
 values.set("redis-password", randomBytes(32).toString("hex"));
 values.set("encryption-key", randomBytes(32).toString("base64"));
 await Promise.all([
