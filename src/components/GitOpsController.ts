@@ -30,6 +30,8 @@ interface Cache {
 
 /** Argo CD as processes of this machine: cache, repo server and application controller, the last under its own identity. */
 export class GitOpsController extends ComponentResource {
+  /** What must be there before objects can be put beside Argo CD's own. */
+  readonly home: Resource[];
   /** What must be there before a repository's objects can be stored. */
   readonly stored: Resource[];
 
@@ -41,6 +43,7 @@ export class GitOpsController extends ComponentResource {
     const repoServer = this.#repoServer(name, cluster, redis);
     const controller = this.#controller(name, cluster, redis, [...objects.all, repoServer], objects.settings);
 
+    this.home = [objects.home];
     this.stored = objects.all;
     // Its phase ends when all of it is there.
     this.registerOutputs({ ready: controller.urn });
@@ -65,7 +68,7 @@ export class GitOpsController extends ComponentResource {
       new KubernetesObject(`${name}-identity-broker-role-binding`, broker.roleBinding, inside),
       new KubernetesObject(`${name}-settings`, settings, inside),
     ];
-    return { all: [definitions, home, ...access], settings: JSON.stringify(settings) };
+    return { all: [definitions, home, ...access], home, settings: JSON.stringify(settings) };
   }
 
   #redis(name: string, cluster: Cluster): Cache {
