@@ -30,6 +30,8 @@ export interface ConvergeOptions {
   readonly handlers: (type: string) => Promise<AnyHandler | undefined>;
   /** The types that may own something, in the order in which things are made; by default the registry's. */
   readonly types?: readonly string[];
+  /** What is worth loading while the program starts, beside the implementations: those are all needed in the end. */
+  readonly preload?: () => Promise<unknown>;
   readonly onEvent: (event: ConvergeEvent) => void;
   /** The Node executable that runs the program. */
   readonly node: string;
@@ -126,6 +128,8 @@ async function runProgram(options: ConvergeOptions, deployment: Deployment, sign
         deployment.log(stream === "stderr" ? "warning" : "info", line);
       },
     });
+    // While the program starts there is nothing else to do. Whoever needs one of them is told what is wrong with it.
+    Promise.all([implementations(options), options.preload?.()]).catch(() => undefined);
     const aborted = new Promise<undefined>((resolve) => {
       signal.addEventListener("abort", () => resolve(undefined), { once: true });
     });
