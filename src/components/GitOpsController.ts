@@ -30,6 +30,8 @@ interface Cache {
 
 /** Argo CD as processes of this machine: cache, repo server and application controller, the last under its own identity. */
 export class GitOpsController extends ComponentResource {
+  /** What must be there before an Application is reconciled. */
+  readonly ready: Resource[];
   /** What must be there before objects can be put beside Argo CD's own. */
   readonly home: Resource[];
   /** What must be there before a repository's objects can be stored. */
@@ -45,6 +47,7 @@ export class GitOpsController extends ComponentResource {
 
     this.home = [objects.home];
     this.stored = objects.all;
+    this.ready = [controller];
     // Its phase ends when all of it is there.
     this.registerOutputs({ ready: controller.urn });
   }

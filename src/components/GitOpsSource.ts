@@ -11,7 +11,7 @@ import { KubernetesObject } from "../resources/kubernetes/index.ts";
 import type { GitOpsController } from "./GitOpsController.ts";
 
 export interface GitOpsSourceArgs {
-  readonly controller: Pick<GitOpsController, "home" | "stored">;
+  readonly controller: Pick<GitOpsController, "home" | "stored" | "ready">;
   readonly access: {
     /** Names the project, the roles, and the namespace for manifests that name none. */
     readonly repository: Input<string>;
@@ -101,8 +101,8 @@ export class GitOpsSource extends ComponentResource {
         },
         spec: application.apply(({ spec }) => spec),
       },
-      // The controller finds it at its start, if that comes later.
-      { ...target, dependsOn: [inCluster, allowed] },
+      // Not before the controller runs: one that starts may look at it before it has listed the projects, and then calls it invalid.
+      { ...target, dependsOn: [inCluster, allowed, ...controller.ready] },
     );
     this.revision = all([revision, root.urn]).apply(([revision]) => revision);
     this.registerOutputs({ revision: this.revision });

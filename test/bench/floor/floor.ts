@@ -61,9 +61,10 @@ const git = cloned.then(startGitServer);
 const credential = Promise.all([opened.then(establishTrust), objects]).then(putCredential);
 const project = definitions.then(() => Promise.all(ofKind("AppProject").map(apply)));
 const controller = Promise.all([objects, definitions, cache]).then(startController);
-await Promise.all([objects, project, credential, git]);
+// The controller too: one that starts may look at an Application before it has listed the projects, and then calls it invalid.
+await Promise.all([objects, project, credential, git, controller, repoServer]);
 await reconcile();
-await Promise.all([repoServer, controllerManager, controller]);
+await controllerManager;
 mark("all servers answer");
 process.stdout.write(`${JSON.stringify(marks)}\n`);
 process.exit(0);
