@@ -35,25 +35,16 @@ export async function bootstrap(rounds: number): Promise<Measure[]> {
     await writeFile(recipe, JSON.stringify(await recordRecipe(recorded.name, recorded.directory)));
     // Its servers would take their share of the processor.
     for (const { pid } of await processesIn(recorded.directory)) process.kill(pid, "SIGKILL");
-    const sides = { up: () => runUp(), floor: () => runFloor(folder, recipe) };
-    await sides.floor();
+    await runFloor(folder, recipe);
     const ups: Run[] = [];
     const floors: Run[] = [];
     for (let round = 0; round < rounds; round++) {
-      const first = round % 2 === 0;
-      if (first) ups.push(await sides.up());
-      floors.push(await sides.floor());
-      if (!first) ups.push(await sides.up());
-      console.error(
-        `pair ${round + 1} of ${rounds}: up ${JSON.stringify(ups.at(-1))}, floor ${JSON.stringify(floors.at(-1))}`,
-      );
+      const turns = [async () => ups.push(await runUp()), async () => floors.push(await runFloor(folder, recipe))];
+      for (const turn of round % 2 === 0 ? turns : turns.reverse()) await turn();
+      console.error(`pair ${round + 1} of ${rounds}: ${JSON.stringify({ up: ups.at(-1), floor: floors.at(-1) })}`);
     }
-    const of = (runs: readonly Run[], value: (run: Run) => number) => runs.map(value);
-    const [up, floor] = [ups, floors].map((runs) => of(runs, ({ seconds }) => seconds)) as [number[], number[]];
-    const [upProcessor, floorProcessor] = [ups, floors].map((runs) => of(runs, ({ processor }) => processor)) as [
-      number[],
-      number[],
-    ];
+    const [up, floor] = [seconds(ups), seconds(floors)];
+    const [upProcessor, floorProcessor] = [processor(ups), processor(floors)];
     return [
       { what: "dayzero up", unit: "s", values: up, goal: 11 },
       { what: "floor", unit: "s", values: floor },
@@ -66,6 +57,14 @@ export async function bootstrap(rounds: number): Promise<Measure[]> {
     await recorded.dispose();
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+function seconds(runs: readonly Run[]): number[] {
+  return runs.map((run) => run.seconds);
+}
+
+function processor(runs: readonly Run[]): number[] {
+  return runs.map((run) => run.processor);
 }
 
 async function runUp(): Promise<Run> {
@@ -89,7 +88,7 @@ async function runFloor(folder: string, recipe: string): Promise<Run> {
     const before = await secondsOfChildren();
     const floor = spawn(process.execPath, [FLOOR, recipe, directory, join(folder, "compiled")], {
       stdio: ["ignore", "pipe", "pipe"],
-      signal: AbortSignal.timeout(WITHIN_MS),
+      timeout: WITHIN_MS,
     });
     const { code, stdout, stderr, milliseconds } = await finish(floor);
     if (code !== 0) throw new Error(`the floor exited ${code}\n${stderr}`);

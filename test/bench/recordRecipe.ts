@@ -7,6 +7,7 @@ import type { VaultClient } from "../../src/clients/VaultClient.ts";
 import type { GitServerConfiguration } from "../../src/daemons/git/GitServerConfiguration.ts";
 import type { RenewerConfiguration } from "../../src/daemons/renewer/RenewerConfiguration.ts";
 import { PORT_NAMES, StackLayout } from "../../src/machine/StackLayout.ts";
+import { REFRESH_ANNOTATION } from "../../src/manifests/argocd/refreshAnnotation.ts";
 import { STACK_LABEL } from "../../src/manifests/marks.ts";
 import { GIT_READER, nameInVault } from "../../src/manifests/vault/trustNames.ts";
 import { adminKubernetesClient } from "../../src/resources/cluster/adminKubernetesClient.ts";
@@ -172,12 +173,22 @@ async function recordObjects(
 }
 
 /** Without what servers and controllers add. */
-function declared({ status: _, operation: __, ...object }: KubernetesManifest): RecordedObject["body"] {
-  const { name, namespace, labels, annotations = {} } = object.metadata;
-  const { "argocd.argoproj.io/refresh": ___, ...kept } = annotations;
-  const metadata = { name, ...(namespace && { namespace }), ...(labels && { labels }), annotations: kept };
-  const { spec, ...rest } = object;
-  return { ...rest, metadata, ...(spec === undefined || object.kind === "Namespace" ? {} : { spec }) };
+function declared({ apiVersion, kind, metadata, ...content }: KubernetesManifest): RecordedObject["body"] {
+  const { name, namespace, labels, annotations = {} } = metadata;
+  const added = ["status", "operation", ...(kind === "Namespace" ? ["spec"] : [])];
+  const without = (values: object, names: readonly string[]) =>
+    Object.fromEntries(Object.entries(values).filter(([key]) => !names.includes(key)));
+  return {
+    apiVersion,
+    kind,
+    metadata: {
+      name,
+      ...(namespace && { namespace }),
+      ...(labels && { labels }),
+      annotations: without(annotations, [REFRESH_ANNOTATION]),
+    },
+    ...without(content, added),
+  };
 }
 
 async function recordVault(
@@ -187,11 +198,9 @@ async function recordVault(
   const sealed = await readSealedShares(layout);
   if (sealed?.state !== "sealed") throw new Error("the stack has no sealed shares");
   const read = async (path: string): Promise<VaultWrite> => ({ path, body: (await vault.read<object>(path)) ?? {} });
-  const all = async (folder: string) => {
-    const names = await vault.list(folder);
-    const own = names.filter((name) => !folder.startsWith("auth/") && name.startsWith(nameInVault(stack, "")));
-    return Promise.all((folder.startsWith("auth/") ? names : own).map((name) => read(`${folder}/${name}`)));
-  };
+  const own = (name: string) => name.startsWith(nameInVault(stack, ""));
+  const all = async (folder: string, which: (name: string) => boolean = own) =>
+    Promise.all((await vault.list(folder)).filter(which).map((name) => read(`${folder}/${name}`)));
   const policies = await all("sys/policies/acl");
   const mounted = { path: `sys/auth/${mount}`, body: { type: "jwt" } };
   const { address } = vault;
@@ -205,7 +214,11 @@ async function recordVault(
         { path: "identity/oidc/config", body: { issuer: address } },
         ...(await all("identity/oidc/key")),
       ],
-      [await read(`auth/${mount}/config`), ...(await all(`auth/${mount}/role`)), ...(await all("identity/oidc/role"))],
+      [
+        await read(`auth/${mount}/config`),
+        ...(await all(`auth/${mount}/role`, () => true)),
+        ...(await all("identity/oidc/role")),
+      ],
     ],
   };
 }
