@@ -120,6 +120,13 @@ module.exports = {
       from: { path: "^(src|stacks)/" },
       to: { dependencyTypes: ["npm-no-pkg", "npm-unknown", "npm-dev"], dependencyTypesNot: ["type-only"] },
     },
+    {
+      name: "floor-is-bare",
+      comment: "what Dayzero is measured against has nothing of Dayzero in it",
+      severity: "error",
+      from: { path: "^test/bench/floor/" },
+      to: { path: "^(src|stacks|test)/", pathNot: "^test/bench/floor/" },
+    },
     { name: "resolvable", severity: "error", from: {}, to: { couldNotResolve: true } },
   ],
   options: {

@@ -23,7 +23,7 @@ export default function local({ repository, vault: sealing }: LocalSpec): object
       vault,
       repository: repository.name,
     },
-    { dependsOn: cluster.ready },
+    { dependsOn: cluster.accounts },
   );
   const controller = new GitOpsController("controller", { cluster });
   const access = new GitAccess("git", {
@@ -36,7 +36,7 @@ export default function local({ repository, vault: sealing }: LocalSpec): object
     trust,
     controllerNamespace: ARGOCD_NAMESPACE,
     application: ROOT_APPLICATION,
-    after: [...cluster.ready, ...controller.stored],
+    after: [...cluster.accounts, ...controller.home],
   });
   const source = new GitOpsSource("source", { controller, access }, { deletedWith: cluster.data });
   return { generation: cluster.generation, bareRepository: access.bareRepository, revision: source.revision };

@@ -3,6 +3,7 @@ import type { RepositoryChoice } from "../config/StackSpec.ts";
 import type { Secret } from "../credentials/Secret.ts";
 import type { ConvergeEvent } from "../hosts/converge/ConvergeEvent.ts";
 import { type ConvergeResult, converge } from "../hosts/converge/converge.ts";
+import { loadX509 } from "../machine/issueCertificate.ts";
 import type { Context } from "../resources/Resource.ts";
 import { loadResource } from "../resources/registry.ts";
 import type { Tool } from "../toolchain/ensureTools.ts";
@@ -96,6 +97,8 @@ export async function convergeStack<Result>(
         context,
         shared: spec.program === "existing",
         handlers: loadResource,
+        // Each run signs at least its administrator's certificate.
+        ...(spec.program === "local" ? { preload: loadX509 } : {}),
         onEvent: (event) => {
           narration.tell(event);
           // Not before: a choice that was refused must not be what the next run without flags goes on with.

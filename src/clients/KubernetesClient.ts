@@ -49,6 +49,8 @@ export interface WatchEvent<T> {
 
 interface RequestOptions {
   body?: unknown;
+  /** Instead of a body that is to become JSON. */
+  text?: string;
   contentType?: string;
   query?: Readonly<Record<string, string>>;
   signal?: AbortSignal;
@@ -147,12 +149,20 @@ export class KubernetesClient {
   }
 
   /** Server-side apply, taking over fields that others own; with `dryRun` only the answer is made. */
-  async apply<T = KubernetesManifest>(object: KubernetesManifest, options: { dryRun?: boolean } = {}): Promise<T> {
+  apply<T = KubernetesManifest>(object: KubernetesManifest, options: { dryRun?: boolean } = {}): Promise<T> {
+    return this.applyText<T>(referenceOf(object), JSON.stringify(object), options);
+  }
+
+  /** As {@link KubernetesClient.apply}, for an object that is YAML already. */
+  async applyText<T = KubernetesManifest>(
+    ref: KubernetesReference,
+    text: string,
+    options: { dryRun?: boolean } = {},
+  ): Promise<T> {
     const query = { fieldManager: "dayzero", force: "true", ...(options.dryRun ? { dryRun: "All" } : {}) };
     // JSON is YAML; the server knows server-side apply by this content type.
     const contentType = "application/apply-patch+yaml";
-    const path = await this.#discovery.path(referenceOf(object));
-    return this.request<T>("PATCH", path, { body: object, contentType, query });
+    return this.request<T>("PATCH", await this.#discovery.path(ref), { text, contentType, query });
   }
 
   async mergePatch<T = KubernetesManifest>(ref: KubernetesReference, patch: object): Promise<T> {
@@ -266,6 +276,7 @@ export class KubernetesClient {
   ): Promise<Dispatcher.ResponseData> {
     const query = options.query === undefined ? "" : `?${new URLSearchParams(options.query)}`;
     const timeout = method === "GET" ? READ_TIMEOUT_MS : WRITE_TIMEOUT_MS;
+    const body = options.text ?? (options.body === undefined ? undefined : JSON.stringify(options.body));
     try {
       return await send(`${this.server}${path}${query}`, {
         method: method as Dispatcher.HttpMethod,
@@ -274,9 +285,9 @@ export class KubernetesClient {
           accept: "application/json, */*;q=0.5",
           "user-agent": "dayzero",
           ...(credential.token ? { authorization: `Bearer ${credential.token.reveal()}` } : {}),
-          ...(options.body === undefined ? {} : { "content-type": options.contentType ?? "application/json" }),
+          ...(body === undefined ? {} : { "content-type": options.contentType ?? "application/json" }),
         },
-        body: options.body === undefined ? null : JSON.stringify(options.body),
+        body: body ?? null,
         signal: options.signal ?? null,
         headersTimeout: timeout,
         bodyTimeout: options.query?.watch === undefined ? timeout : 0,

@@ -24,7 +24,7 @@ interface GroupVersions {
 export class KubernetesDiscovery {
   readonly #fetch: <T>(path: string) => Promise<T>;
   readonly #known = new Map<string, ReadonlyMap<string, ServedKind>>();
-  readonly #asking = new Map<string, Promise<ReadonlyMap<string, ServedKind>>>();
+  readonly #asking = new Map<string, Promise<unknown>>();
 
   constructor(fetch: <T>(path: string) => Promise<T>) {
     this.#fetch = fetch;
@@ -46,7 +46,8 @@ export class KubernetesDiscovery {
   /** The version of a group in which a kind is served, the preferred one first; `undefined` when it is in none. */
   async apiVersion(group: string, kind: string): Promise<string | undefined> {
     if (group === "") return (await this.#ask("v1")).has(kind) ? "v1" : undefined;
-    const found = await this.#fetch<GroupVersions>(`/apis/${encode(group)}`).catch((error: unknown) => {
+    const path = `/apis/${encode(group)}`;
+    const found = await this.#together(path, () => this.#fetch<GroupVersions>(path)).catch((error: unknown) => {
       if (error instanceof KubernetesError && error.status === 404) return undefined;
       throw error;
     });
@@ -72,9 +73,14 @@ export class KubernetesDiscovery {
   }
 
   #ask(apiVersion: string): Promise<ReadonlyMap<string, ServedKind>> {
-    const asking = this.#asking.get(apiVersion) ?? this.#load(apiVersion);
-    this.#asking.set(apiVersion, asking);
-    return asking.finally(() => this.#asking.delete(apiVersion));
+    return this.#together(root(apiVersion), () => this.#load(apiVersion));
+  }
+
+  /** One request for all who ask at the same time. */
+  #together<T>(path: string, ask: () => Promise<T>): Promise<T> {
+    const asking = (this.#asking.get(path) as Promise<T> | undefined) ?? ask();
+    this.#asking.set(path, asking);
+    return asking.finally(() => this.#asking.delete(path));
   }
 
   async #load(apiVersion: string): Promise<ReadonlyMap<string, ServedKind>> {

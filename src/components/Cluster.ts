@@ -24,12 +24,12 @@ const IDENTITIES = [
 ];
 
 /**
- * Whoever calls it, the stack's own processes with their empty HOME or a person's kubectl: its compiled modules stay in the stack, and
- * what it mints in no core dump.
+ * Whoever calls it: what it mints is in no core dump. The stack's own processes, whose HOME is empty, say where compiled modules are;
+ * those of a person's kubectl stay in the stack.
  */
 const EXEC_PLUGIN = `#!/bin/sh
 ulimit -c 0
-export NODE_COMPILE_CACHE="\${0%/*}/../run/compile"
+export NODE_COMPILE_CACHE="\${NODE_COMPILE_CACHE:-\${0%/*}/../run/compile}"
 exec {tool:dayzero} "$@"
 `;
 
@@ -54,8 +54,12 @@ export class Cluster extends ComponentResource {
   readonly platform: Authority;
   /** Absolute path of the command that kubeconfigs call: this program. */
   readonly command: Output<string>;
-  /** What must be there before the cluster can be used. */
-  readonly ready: Resource[];
+  /** What must be there before objects can be made in it. */
+  readonly served: Resource[];
+  /** What must be there before a token of one of Dayzero's own service accounts can be asked for. */
+  readonly accounts: Resource[];
+  /** Gives processes of this machine their tokens. */
+  readonly broker: Process;
 
   constructor(name: string, _args: Record<string, never>, options?: ComponentResourceOptions) {
     super("dayzero:components:Cluster", name, {}, options);
@@ -169,7 +173,7 @@ export class Cluster extends ComponentResource {
       },
       child,
     );
-    const broker = new Process(
+    this.broker = new Process(
       "identity-broker",
       {
         name: "identity-broker",
@@ -182,9 +186,11 @@ export class Cluster extends ComponentResource {
       { ...child, dependsOn: [apiServer] },
     );
 
-    this.ready = [apiServer, controllerManager, broker, ...this.#identities([apiServer])];
+    this.served = [apiServer];
+    this.accounts = this.#identities(this.served);
     // Its phase ends when all of it is there.
-    this.registerOutputs({ server: this.server, ready: all(this.ready.map(({ urn }) => urn)) });
+    const parts = [controllerManager, this.broker, ...this.accounts];
+    this.registerOutputs({ server: this.server, ready: all(parts.map(({ urn }) => urn)) });
   }
 
   /** The service accounts of Dayzero itself, and the broker's leave to speak for one of them. */

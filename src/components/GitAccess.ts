@@ -25,6 +25,8 @@ export interface GitAccessArgs {
     readonly data: DataFolder;
     /** Has a leaf `git`. */
     readonly platform: Authority;
+    /** Gives the renewer its tokens. */
+    readonly broker: Resource;
   };
   readonly vault: { readonly address: Input<string> };
   readonly trust: {
@@ -161,7 +163,7 @@ export class GitAccess extends ComponentResource {
         ready: { kind: "unix", path: "run/renewer.sock" },
         triggers: [renewerConfiguration.digest, cluster.platform.caFingerprint],
       },
-      { ...parent, dependsOn: [credential, role, binding] },
+      { ...parent, dependsOn: [credential, role, binding, cluster.broker] },
     );
 
     this.url = url;

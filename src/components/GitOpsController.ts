@@ -32,6 +32,8 @@ interface Cache {
 export class GitOpsController extends ComponentResource {
   /** What must be there before an Application is reconciled. */
   readonly ready: Resource[];
+  /** What must be there before objects can be put beside Argo CD's own. */
+  readonly home: Resource[];
   /** What must be there before a repository's objects can be stored. */
   readonly stored: Resource[];
 
@@ -43,6 +45,7 @@ export class GitOpsController extends ComponentResource {
     const repoServer = this.#repoServer(name, cluster, redis);
     const controller = this.#controller(name, cluster, redis, [...objects.all, repoServer], objects.settings);
 
+    this.home = [objects.home];
     this.stored = objects.all;
     this.ready = [controller];
     // Its phase ends when all of it is there.
@@ -50,7 +53,7 @@ export class GitOpsController extends ComponentResource {
   }
 
   #objects(name: string, cluster: Cluster) {
-    const options = { parent: this, deletedWith: cluster.data, dependsOn: cluster.ready };
+    const options = { parent: this, deletedWith: cluster.data, dependsOn: cluster.served };
     const definitions = new Definitions(
       `${name}-definitions`,
       { name: "argocd", tool: "argocd-crds", files: ["application-crd.yaml", "appproject-crd.yaml"] },
@@ -68,7 +71,7 @@ export class GitOpsController extends ComponentResource {
       new KubernetesObject(`${name}-identity-broker-role-binding`, broker.roleBinding, inside),
       new KubernetesObject(`${name}-settings`, settings, inside),
     ];
-    return { all: [definitions, home, ...access], settings: JSON.stringify(settings) };
+    return { all: [definitions, home, ...access], home, settings: JSON.stringify(settings) };
   }
 
   #redis(name: string, cluster: Cluster): Cache {
@@ -193,7 +196,7 @@ export class GitOpsController extends ComponentResource {
         // Its settings, the repo server's authority and its kubeconfig are read once, at the start.
         triggers: [settings, trust.digest, kubeconfig.digest, cluster.generation, redis.password],
       },
-      { ...parent, dependsOn: [...dependsOn, redis.server] },
+      { ...parent, dependsOn: [...dependsOn, redis.server, cluster.broker] },
     );
   }
 }

@@ -11,7 +11,7 @@ import { KubernetesObject } from "../resources/kubernetes/index.ts";
 import type { GitOpsController } from "./GitOpsController.ts";
 
 export interface GitOpsSourceArgs {
-  readonly controller: Pick<GitOpsController, "ready" | "stored">;
+  readonly controller: Pick<GitOpsController, "home" | "stored" | "ready">;
   readonly access: {
     /** Names the project, the roles, and the namespace for manifests that name none. */
     readonly repository: Input<string>;
@@ -49,10 +49,10 @@ export class GitOpsSource extends ComponentResource {
     const rights = all([needs, repository]).apply(([needs, repository]) => {
       const create = (manifest: Manifest, dependsOn: Resource[]) =>
         new KubernetesObject(resourceName(name, manifest), manifest, { ...target, dependsOn });
-      const namespaces = destinationNamespaces(needs.namespaces).map((made) => create(made, controller.stored));
+      const namespaces = destinationNamespaces(needs.namespaces).map((made) => create(made, controller.home));
       const roleName = destinationRoleName(repository);
       const roles = [...destinationRoles(needs, roleName), ...clusterRoles(needs, roleName)];
-      return [...namespaces, ...roles.map((role) => create(role, [...controller.stored, ...namespaces]))];
+      return [...namespaces, ...roles.map((role) => create(role, [...controller.home, ...namespaces]))];
     }) as Output<Resource[]>;
 
     const destination = needs.apply(clusterSecret);
@@ -101,6 +101,7 @@ export class GitOpsSource extends ComponentResource {
         },
         spec: application.apply(({ spec }) => spec),
       },
+      // Not before the controller runs: one that starts may look at it before it has listed the projects, and then calls it invalid.
       { ...target, dependsOn: [inCluster, allowed, ...controller.ready] },
     );
     this.revision = all([revision, root.urn]).apply(([revision]) => revision);

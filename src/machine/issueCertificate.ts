@@ -106,7 +106,7 @@ async function importKey(key: Secret): Promise<webcrypto.CryptoKey> {
 }
 
 /** 160 ms and 20 MB: loaded by who signs, not by who merely could. Its decorators need reflect-metadata first. */
-async function loadX509(): Promise<typeof import("@peculiar/x509")> {
+export async function loadX509(): Promise<typeof import("@peculiar/x509")> {
   await import("reflect-metadata");
   return import("@peculiar/x509");
 }

@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, mkdtemp, readdir, readFile, readlink, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { processesIn, type SeenProcess } from "./processesIn.ts";
 
 const MAIN = fileURLToPath(new URL("../../stacks/main.ts", import.meta.url));
 const ENTRY = fileURLToPath(new URL("../../src/cli/dayzero.js", import.meta.url));
@@ -15,13 +16,6 @@ export interface Finished {
   readonly stdout: string;
   readonly stderr: string;
   readonly milliseconds: number;
-}
-
-/** One process of a stack as the kernel shows it. */
-export interface SeenProcess {
-  readonly pid: number;
-  readonly arguments: string;
-  readonly environment: string;
 }
 
 /**
@@ -133,23 +127,8 @@ export class Stack {
   }
 
   /** Every process that works in the stack's state folder. */
-  async processes(): Promise<SeenProcess[]> {
-    const seen: SeenProcess[] = [];
-    for (const entry of await readdir("/proc")) {
-      if (!/^\d+$/.test(entry)) continue;
-      try {
-        if (!`${await readlink(`/proc/${entry}/cwd`)}/`.startsWith(`${this.directory}/`)) continue;
-        const [commandLine, environment] = await Promise.all([
-          readFile(`/proc/${entry}/cmdline`, "utf8"),
-          readFile(`/proc/${entry}/environ`, "utf8"),
-        ]);
-        if (commandLine === "") continue;
-        seen.push({ pid: Number(entry), arguments: commandLine.replaceAll("\0", " "), environment });
-      } catch {
-        // It ended while we looked, or belongs to somebody else.
-      }
-    }
-    return seen;
+  processes(): Promise<SeenProcess[]> {
+    return processesIn(this.directory);
   }
 
   /** Stops everything and removes the folder, whatever state the test left it in. */

@@ -1,3 +1,4 @@
+import { flushCompileCache } from "node:module";
 import { resolve } from "node:path";
 import { DayzeroError } from "../../config/DayzeroError.ts";
 import type { Daemon } from "../../daemons/upkeep/watchPeers.ts";
@@ -28,6 +29,8 @@ export async function serve(run: Run, part: string, folder: string): Promise<Out
   const directory = resolve(run.workingDirectory, folder);
   const { program, signal } = run;
   const start = await found.load();
+  // It runs for days, and only at its end would Node write down what it has compiled.
+  flushCompileCache();
   await withUpkeep({ layout: new StackLayout(directory), self: found.process, program, signal }, () =>
     start({ directory, signal }),
   );

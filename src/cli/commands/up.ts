@@ -10,7 +10,6 @@ import type { Outcome, Run } from "../Run.ts";
 import { sortLedger } from "../sortLedger.ts";
 import { askApplication } from "../status/askApplication.ts";
 import { formatLedger } from "../status/formatSurvey.ts";
-import { recoveryProblems } from "../status/recoveryProblems.ts";
 
 /** `dayzero up`: makes the world what the stack's program says, from whatever exists now. */
 export async function up(run: Run, stack: string, options: ConvergeOptions): Promise<Outcome> {
@@ -25,9 +24,12 @@ export async function up(run: Run, stack: string, options: ConvergeOptions): Pro
     { ...options, dryRun: false, onEvent },
     async ({ context, result, loaded, tools }) => {
       const { layout, spec } = loaded;
-      const [application, generation, gitTrust] = await Promise.all([
+      // What it needs was loaded while the program started; before that, it would have held that up.
+      const { recoveryProblems } = await import("../status/recoveryProblems.ts");
+      const [application, generation, problems, gitTrust] = await Promise.all([
         askApplication(context),
         askGeneration(context),
+        recoveryProblems(layout, context),
         spec.program === "existing" ? askGitTrust(context, spec) : undefined,
       ]);
       const controller = `Argo CD ${versionOf(tools)}`.trim();
@@ -35,7 +37,7 @@ export async function up(run: Run, stack: string, options: ConvergeOptions): Pro
       const revision = application?.revision ?? null;
       const ledger = sortLedger(result.ledger);
       const changed = result.changes.filter(({ action }) => action !== "same" && action !== "keep").length;
-      for (const message of await recoveryProblems(layout, context)) run.narrator.tell({ kind: "note", message });
+      for (const message of problems) run.narrator.tell({ kind: "note", message });
       const repository = layout.repository(spec.repository.name);
       const adopted = spec.program === "existing" && spec.gitops.adopt !== undefined;
       const reconciled = `${application?.sync ?? "Unknown"} and ${application?.health ?? "Unknown"} at ${revision ?? "no revision"}`;

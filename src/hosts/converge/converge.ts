@@ -1,7 +1,7 @@
-import { getCompileCacheDir } from "node:module";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { DayzeroError } from "../../config/DayzeroError.ts";
 import type { LedgerEntry } from "../../credentials/LedgerEntry.ts";
+import { compileCache } from "../../machine/compileCache.ts";
 import type { Context } from "../../resources/Resource.ts";
 import { resourceTypes } from "../../resources/registry.ts";
 import type { AnyHandler } from "../Handler.ts";
@@ -30,13 +30,15 @@ export interface ConvergeOptions {
   readonly handlers: (type: string) => Promise<AnyHandler | undefined>;
   /** The types that may own something, in the order in which things are made; by default the registry's. */
   readonly types?: readonly string[];
+  /** What is worth loading while the program starts, beside the implementations: those are all needed in the end. */
+  readonly preload?: () => Promise<unknown>;
   readonly onEvent: (event: ConvergeEvent) => void;
   /** The Node executable that runs the program. */
   readonly node: string;
   /** All that the program and the `exec` commands of kubeconfigs get as environment. */
   readonly environment: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
-  /** Folder of compiled code, writable by this user only; by default in the state folder. */
+  /** Folder of compiled code, writable by this user only; by default this process's own, else one in the state folder. */
   readonly compileCache?: string;
 }
 
@@ -119,13 +121,15 @@ async function runProgram(options: ConvergeOptions, deployment: Deployment, sign
         dryRun,
         config,
         address: server.address,
-        compileCache: compileCache(options),
+        compileCache: options.compileCache ?? compileCache() ?? join(options.context.directory, "cache", "compiled"),
       },
       onLine: (line, stream) => {
         if (stream === "stderr") lastLines.push(line);
         deployment.log(stream === "stderr" ? "warning" : "info", line);
       },
     });
+    // While the program starts there is nothing else to do. Whoever needs one of them is told what is wrong with it.
+    Promise.all([implementations(options), options.preload?.()]).catch(() => undefined);
     const aborted = new Promise<undefined>((resolve) => {
       signal.addEventListener("abort", () => resolve(undefined), { once: true });
     });
@@ -145,12 +149,6 @@ async function runProgram(options: ConvergeOptions, deployment: Deployment, sign
 async function implementations({ handlers, types = resourceTypes }: ConvergeOptions): Promise<AnyHandler[]> {
   const found = await Promise.all(types.map((type) => handlers(type)));
   return found.filter((handler) => handler !== undefined);
-}
-
-/** The host's own cache where it has one: both then share what they have in common. */
-function compileCache({ compileCache, context }: ConvergeOptions): string {
-  const own = getCompileCacheDir();
-  return compileCache ?? (own === undefined ? join(context.directory, "cache", "compiled") : dirname(own));
 }
 
 /** Of a program that cannot be parsed, Node tells the place first and the error some lines below. */

@@ -42,8 +42,8 @@ const REMOVALS_UNKNOWN =
  * Nothing is removed when any of it is protected: RESOURCE_PROTECTED names it.
  */
 export async function removeDropped(options: Options): Promise<ResourceChange[]> {
-  const dropped: Dropped[] = [];
-  for (const handler of [...options.handlers].reverse()) dropped.push(...(await droppedOf(handler, options)));
+  const handlers = [...options.handlers].reverse();
+  const dropped = (await Promise.all(handlers.map((handler) => droppedOf(handler, options)))).flat();
   const refused = dropped.filter(({ protect, stay }) => protect && stay?.as !== "kept");
   if (refused.length > 0 && !options.dryRun) {
     const names = refused.map(({ handler, id }) => `${handler.type} "${id}"`).join(", ");

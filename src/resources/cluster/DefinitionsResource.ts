@@ -7,6 +7,7 @@ import { DayzeroError } from "../../config/DayzeroError.ts";
 import { STACK_LABEL } from "../../manifests/marks.ts";
 import { awaitReadiness } from "../kubernetes/awaitReadiness.ts";
 import { deleteAndWait } from "../kubernetes/deleteAndWait.ts";
+import { readinessOf } from "../kubernetes/readiness.ts";
 import type { Context, Resource } from "../Resource.ts";
 
 const inputs = z.strictObject({
@@ -21,7 +22,7 @@ const inputs = z.strictObject({
 export type DefinitionsInputs = z.infer<typeof inputs>;
 
 export interface DefinitionsLive {
-  /** SHA-256 of the file that each definition was made from, sorted; `changed` for one that somebody changed since. */
+  /** SHA-256 of the file that each definition was made from, sorted; `changed` for one that somebody changed since, or that is not served yet. */
   readonly applied: readonly string[];
   /** The same of the files as they are now; empty when only looked for. */
   readonly declared: readonly string[];
@@ -30,7 +31,7 @@ export interface DefinitionsLive {
 const KIND = { apiVersion: "apiextensions.k8s.io/v1", kind: "CustomResourceDefinition" } as const;
 const NAME_LABEL = "dayzero.dev/definitions";
 const DIGEST_ANNOTATION = "dayzero.dev/manifest-digest";
-/** `metadata.generation` right after the apply: the server counts it up whenever anybody changes the definition. */
+/** `metadata.generation` that the apply leads to: the server counts it up whenever anybody changes the definition. */
 const GENERATION_ANNOTATION = "dayzero.dev/manifest-generation";
 
 /**
@@ -69,15 +70,14 @@ export const definitionsResource: Resource<DefinitionsInputs, DefinitionsLive> =
   async apply(_changes, desired, ctx) {
     const { name } = desired;
     const client = await ctx.kubernetes();
-    const { parse } = await import("yaml");
-    const declared = (await readDefinitions(desired, ctx)).map(({ text, digest }) => ({
-      definition: parse(text) as KubernetesManifest,
-      digest,
-    }));
-    const kept = new Set(declared.map(({ definition }) => definition.metadata.name));
+    const { definitionText } = await import("./definitionText.ts");
+    const files = await readDefinitions(desired, ctx);
+    const declared = files.map(({ text, digest }) => ({ definition: definitionText(text), digest }));
+    const kept = new Set(declared.map(({ definition }) => definition.head.metadata.name));
+    const before = await definitions(client, { name, stack: ctx.stack });
     await Promise.all(
       declared.map(async ({ definition, digest }) => {
-        const { metadata } = definition;
+        const { metadata } = definition.head;
         const found = await client.get({ ...KIND, name: metadata.name });
         if (found !== undefined && found.metadata.labels?.[STACK_LABEL] !== ctx.stack) {
           throw new DayzeroError(
@@ -87,18 +87,24 @@ export const definitionsResource: Resource<DefinitionsInputs, DefinitionsLive> =
           );
         }
         const labels = { ...metadata.labels, [STACK_LABEL]: ctx.stack, [NAME_LABEL]: name };
-        const annotations = { ...metadata.annotations, [DIGEST_ANNOTATION]: digest };
-        const applied = await client.apply({ ...definition, metadata: { ...metadata, labels, annotations } });
-        const { generation } = applied.metadata;
+        // Written together with it, because another write of a definition this large would take as long again.
+        const expected = String((found?.metadata.generation ?? 0) + 1);
+        const annotations = {
+          ...metadata.annotations,
+          [DIGEST_ANNOTATION]: digest,
+          [GENERATION_ANNOTATION]: expected,
+        };
+        const text = definition.withMetadata({ ...metadata, labels, annotations });
+        const applied = await client.applyText({ ...KIND, name: metadata.name }, text);
+        const generation = String(applied.metadata.generation);
+        if (generation !== expected) {
+          const patch = { metadata: { annotations: { [GENERATION_ANNOTATION]: generation } } };
+          await client.mergePatch({ ...KIND, name: metadata.name }, patch);
+        }
         await awaitReadiness(applied, { client, narrate: ctx.narrate, signal: ctx.signal });
-        await client.mergePatch(
-          { ...KIND, name: metadata.name },
-          { metadata: { annotations: { [GENERATION_ANNOTATION]: String(generation) } } },
-        );
       }),
     );
-    const live = await definitions(client, { name, stack: ctx.stack });
-    const dropped = live.filter(({ metadata }) => !kept.has(metadata.name));
+    const dropped = before.filter(({ metadata }) => !kept.has(metadata.name));
     await removeAll(client, dropped, ctx);
     const digests = declared.map(({ digest }) => digest).sort();
     return { applied: digests, declared: digests };
@@ -121,8 +127,11 @@ async function removeAll(client: KubernetesClient, live: readonly KubernetesMani
   await Promise.all(live.map(({ metadata: { name, uid } }) => deleteAndWait(client, { ...KIND, name }, { ctx, uid })));
 }
 
-function digestOf({ metadata: { annotations, generation } }: KubernetesManifest): string {
-  const intact = annotations?.[GENERATION_ANNOTATION] === String(generation);
+/** One that is not served yet counts as changed: who was to wait for it was killed. */
+function digestOf(definition: KubernetesManifest): string {
+  const { annotations, generation } = definition.metadata;
+  const intact =
+    annotations?.[GENERATION_ANNOTATION] === String(generation) && readinessOf(definition).state === "ready";
   return (intact && annotations[DIGEST_ANNOTATION]) || "changed";
 }
 

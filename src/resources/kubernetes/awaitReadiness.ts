@@ -41,6 +41,8 @@ class ReadinessWatcher {
     this.#readiness = readiness;
     this.#options = options;
     this.#deadline = performance.now() + TIMEOUT_MS;
+    // One that is new is looked at anyway: to ask for it at once would cost its controller a second look.
+    if (object.status === undefined) this.#nudgedAt = performance.now();
   }
 
   async run(): Promise<KubernetesManifest> {

@@ -3,6 +3,7 @@ import { chmod, mkdir, readFile, rm, symlink, writeFile } from "node:fs/promises
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { DayzeroError } from "../../config/DayzeroError.ts";
+import { compileCache } from "../../machine/compileCache.ts";
 import { quoteForShell } from "../../machine/quoteForShell.ts";
 import { StackLayout } from "../../machine/StackLayout.ts";
 import type { Launch } from "../../machine/startDetached.ts";
@@ -55,8 +56,8 @@ export async function prepareLaunch(inputs: ProcessInputs, tools: ResolvedTools,
     LANG: "C.UTF-8",
     HOME: layout.home,
     TMPDIR: temporary,
-    // Else this program would keep its compiled modules below HOME.
-    ...(inputs.tool === "dayzero" ? { NODE_COMPILE_CACHE: layout.run("compile") } : {}),
+    // Else this program would keep its compiled modules below HOME. In `up`'s own cache it finds those of the stack before: a third of the time.
+    ...(inputs.tool === "dayzero" ? { NODE_COMPILE_CACHE: compileCache() ?? layout.run("compile") } : {}),
   };
   const declared = Object.entries(inputs.environment).map(([key, value]) => [key, inPlace(value)]);
   return {

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { type DetachedProcess, isAlive } from "../../machine/DetachedProcess.ts";
 import type { Context } from "../Resource.ts";
-import { isReady } from "./isReady.ts";
+import { askerOf } from "./isReady.ts";
 import type { ProcessInputs } from "./ProcessInputs.ts";
 
 const POLL_MS = 30;
@@ -14,16 +14,21 @@ export async function awaitReady(
   seconds = inputs.readySeconds,
 ): Promise<"ready" | "ended" | "late"> {
   const deadline = performance.now() + seconds * 1000;
+  const asker = askerOf(inputs.ready, ctx);
   let told = false;
-  for (;;) {
-    ctx.signal.throwIfAborted();
-    // In this order: what answers while the process lives is the process.
-    const answers = await isReady(inputs.ready, ctx);
-    if (!(await isAlive(running))) return "ended";
-    if (answers) return "ready";
-    if (performance.now() > deadline) return "late";
-    if (!told) ctx.narrate(`waiting for ${inputs.name}`);
-    told = true;
-    await delay(POLL_MS, undefined, { signal: ctx.signal });
+  try {
+    for (;;) {
+      ctx.signal.throwIfAborted();
+      // In this order: what answers while the process lives is the process.
+      const answers = await asker.isReady();
+      if (!(await isAlive(running))) return "ended";
+      if (answers) return "ready";
+      if (performance.now() > deadline) return "late";
+      if (!told) ctx.narrate(`waiting for ${inputs.name}`);
+      told = true;
+      await delay(POLL_MS, undefined, { signal: ctx.signal });
+    }
+  } finally {
+    await asker.close();
   }
 }

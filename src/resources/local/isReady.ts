@@ -3,6 +3,8 @@ import { request as plain } from "node:http";
 import { type RequestOptions, request as secure } from "node:https";
 import { connect } from "node:net";
 import { join } from "node:path";
+import { createSecureContext, type SecureContext } from "node:tls";
+import type { KubernetesClient } from "../../clients/KubernetesClient.ts";
 import { StackLayout } from "../../machine/StackLayout.ts";
 import { socketPath } from "../../machine/socketPath.ts";
 import { adminKubernetesClient } from "../cluster/adminKubernetesClient.ts";
@@ -11,14 +13,45 @@ import type { ReadyProbe } from "./ProcessInputs.ts";
 
 const TIMEOUT_MS = 3_000;
 
-/** Asks a server once whether it is ready; every failure to ask is a no. */
+/** Asks one server whether it is ready, as often as wanted. */
+export interface Asker {
+  /** Every failure to ask is a no. */
+  isReady(): Promise<boolean>;
+  close(): Promise<void>;
+}
+
+type Question = (signal: AbortSignal) => Promise<boolean>;
+
+/** Node hands all of them on to `tls.connect`. */
+type Address = RequestOptions & { secureContext?: SecureContext };
+
+/** Asks a server once. */
 export async function isReady(ready: ReadyProbe, ctx: Context): Promise<boolean> {
-  const signal = AbortSignal.any([ctx.signal, AbortSignal.timeout(TIMEOUT_MS)]);
-  const answer = ask(ready, ctx, signal).catch(() => false);
-  const silence = new Promise<false>((resolve) =>
-    signal.addEventListener("abort", () => resolve(false), { once: true }),
-  );
-  return Promise.race([answer, silence]);
+  const asker = askerOf(ready, ctx);
+  return asker.isReady().finally(() => asker.close());
+}
+
+/** What the first question needs, certificates above all, is kept for those after it: a server that starts is asked many times. */
+export function askerOf(ready: ReadyProbe, ctx: Context): Asker {
+  let prepared: Promise<{ ask: Question; close?: () => Promise<void> }> | undefined;
+  return {
+    isReady() {
+      prepared ??= prepare(ready, new StackLayout(ctx.directory)).catch((error: unknown) => {
+        // Not remembered: a file that is missing may come.
+        prepared = undefined;
+        throw error;
+      });
+      const signal = AbortSignal.any([ctx.signal, AbortSignal.timeout(TIMEOUT_MS)]);
+      const answer = prepared.then(({ ask }) => ask(signal)).catch(() => false);
+      const silence = new Promise<false>((resolve) =>
+        signal.addEventListener("abort", () => resolve(false), { once: true }),
+      );
+      return Promise.race([answer, silence]);
+    },
+    async close() {
+      await (await prepared?.catch(() => undefined))?.close?.();
+    },
+  };
 }
 
 /** The loopback port that tells readiness, if one does. */
@@ -27,44 +60,47 @@ export function readinessPort(ready: ReadyProbe): number | undefined {
   return ready.kind === "http" ? Number(new URL(ready.url).port) : undefined;
 }
 
-async function ask(ready: ReadyProbe, ctx: Context, signal: AbortSignal): Promise<boolean> {
+async function prepare(
+  ready: ReadyProbe,
+  layout: StackLayout,
+): Promise<{ ask: Question; close?: () => Promise<void> }> {
   switch (ready.kind) {
     case "http":
-      return ready.status.includes(await httpStatus(ready, new StackLayout(ctx.directory), signal));
+      return { ask: await httpQuestion(ready, layout) };
     case "redis":
-      return answersPing(ready.port, signal);
+      return { ask: (signal) => answersPing(ready.port, signal) };
     case "unix": {
-      const socket = socketPath(join(ctx.directory, ready.path));
-      return (await statusOf({ socketPath: socket, path: "/healthz" }, plain, signal)) === 200;
+      const to = { socketPath: socketPath(join(layout.directory, ready.path)), path: "/healthz" };
+      return { ask: async (signal) => (await statusOf(to, plain, signal)) === 200 };
     }
     case "kubernetes": {
       // Of its own: with the context's comes the Lease, which is kept in this very server.
-      const kubernetes = await adminKubernetesClient(new StackLayout(ctx.directory));
-      try {
-        await kubernetes.request("GET", "/readyz", { signal });
-        return true;
-      } finally {
-        await kubernetes.close();
-      }
+      const kubernetes = await adminKubernetesClient(layout);
+      return { ask: (signal) => saysReady(kubernetes, signal), close: () => kubernetes.close() };
     }
   }
 }
 
-async function httpStatus(
-  ready: Extract<ReadyProbe, { kind: "http" }>,
-  layout: StackLayout,
-  signal: AbortSignal,
-): Promise<number> {
-  const { authority, client } = ready;
-  const read = (file: string) => (authority === undefined ? undefined : readFile(layout.pki(authority, file)));
-  const ca = await read("ca.crt");
-  const [cert, key] = client === undefined ? [] : await Promise.all([read(`${client}.crt`), read(`${client}.key`)]);
-  const { hostname, port, pathname, search, protocol } = new URL(ready.url);
-  const to = { hostname, port, path: pathname + search, ...(ca && { ca }), ...(cert && key && { cert, key }) };
-  return statusOf(to, protocol === "https:" ? secure : plain, signal);
+async function saysReady(kubernetes: KubernetesClient, signal: AbortSignal): Promise<boolean> {
+  await kubernetes.request("GET", "/readyz", { signal });
+  return true;
 }
 
-function statusOf(to: RequestOptions, send: typeof plain | typeof secure, signal: AbortSignal): Promise<number> {
+async function httpQuestion(ready: Extract<ReadyProbe, { kind: "http" }>, layout: StackLayout): Promise<Question> {
+  const { authority, client } = ready;
+  const { hostname, port, pathname, search, protocol } = new URL(ready.url);
+  const to: Address = { hostname, port, path: pathname + search };
+  const send = protocol === "https:" ? secure : plain;
+  if (authority !== undefined) {
+    const read = (file: string) => readFile(layout.pki(authority, file));
+    const ca = await read("ca.crt");
+    const [cert, key] = client === undefined ? [] : await Promise.all([read(`${client}.crt`), read(`${client}.key`)]);
+    to.secureContext = createSecureContext({ ca, ...(cert && key && { cert, key }) });
+  }
+  return async (signal) => ready.status.includes(await statusOf(to, send, signal));
+}
+
+function statusOf(to: Address, send: typeof plain | typeof secure, signal: AbortSignal): Promise<number> {
   return new Promise((resolve, reject) => {
     const request = send({ ...to, agent: false, signal });
     request.on("error", reject);

@@ -14,17 +14,17 @@ const vault = new Vault("vault", { cluster, recipients: [], shares: 1, threshold
 const trust = new ClusterTrust(
   "trust",
   { generation: cluster.generation, issuerKeys: cluster.issuerKeys, issuer: cluster.issuer, vault, repository },
-  { dependsOn: cluster.ready },
+  { dependsOn: cluster.accounts },
 );
 const home = new KubernetesObject(
   "namespace",
   { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } },
-  { deletedWith: cluster.data, dependsOn: cluster.ready },
+  { deletedWith: cluster.data, dependsOn: cluster.served },
 );
 const definitions = new Definitions(
   "definitions",
   { name: "argocd", tool: "argocd-crds", files: ["application-crd.yaml"] },
-  { dependsOn: cluster.ready },
+  { dependsOn: cluster.served },
 );
 new GitAccess("git", {
   repository,
@@ -34,5 +34,5 @@ new GitAccess("git", {
   trust,
   controllerNamespace: namespace,
   application: "root",
-  after: [...cluster.ready, home, definitions],
+  after: [...cluster.accounts, home, definitions],
 });

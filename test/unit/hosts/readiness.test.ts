@@ -115,6 +115,26 @@ test("awaitReadiness() gives up after 20 s on a sync that is refused at each att
   }
 });
 
+test("awaitReadiness() asks for a look at once at an Application that was there before, and not at a new one", async () => {
+  const nudged = async (status: object | undefined): Promise<number> => {
+    let patches = 0;
+    const { status: _, ...made } = application({});
+    const client = {
+      async *watch() {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        yield { type: "MODIFIED", object: application(synced) };
+      },
+      mergePatch: async () => patches++,
+    } as unknown as KubernetesClient;
+    const { signal } = new AbortController();
+    const object = status === undefined ? made : { ...made, status };
+    await awaitReadiness(object, { client, narrate: () => undefined, signal });
+    return patches;
+  };
+  expect(await nudged({ sync: { status: "OutOfSync" } })).toBe(1);
+  expect(await nudged(undefined)).toBe(0);
+});
+
 test("compareObjects() reports each difference by its path, and leaves out what the server writes", () => {
   const metadata = { name: "a", resourceVersion: "1", generation: 1, uid: "u", labels: { kept: "1" } };
   const live = { apiVersion: "v1", kind: "ConfigMap", metadata, data: { a: "1", gone: "x" }, list: [1, 2], status: 1 };

@@ -32,7 +32,7 @@ beforeAll(async () => {
     "dayzero",
     "local",
   );
-  const [{ GitOpsController }, { GitOpsSource }, { Authority, DataFolder }] = await Promise.all([
+  const [{ GitOpsController }, { GitOpsSource }, { Authority, DataFolder, Process }] = await Promise.all([
     import("../../../src/components/GitOpsController.ts"),
     import("../../../src/components/GitOpsSource.ts"),
     import("../../../src/resources/local/index.ts"),
@@ -46,7 +46,13 @@ beforeAll(async () => {
     generation: output("0a1b2c3d"),
     platform: new Authority("platform", { name: "platform", leaves: [] }),
     data: new DataFolder("etcd-data", { path: "data/etcd" }),
-    ready: [],
+    served: [],
+    broker: new Process("identity-broker", {
+      name: "identity-broker",
+      tool: "dayzero",
+      args: [],
+      ready: { kind: "unix", path: "run/identity.sock" },
+    }),
   } as unknown as Cluster;
   const controller = new GitOpsController("controller", { cluster });
   const access = {
