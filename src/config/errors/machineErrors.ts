@@ -20,7 +20,7 @@ export const machineErrors = {
   },
   PORTS_UNREADABLE: {
     title: "the stack's ports cannot be read",
-    meaning: "ports.json remembers which ports the stack's servers listen on, and it is damaged.",
+    meaning: "`ports.json` remembers which ports the stack's servers listen on, and it is damaged.",
     causes: ["a file that was edited, or cut off"],
     remedy: [
       "Put the file back, or remove it: `dayzero up` then chooses other ports, and restarts what listens on the old ones.",
@@ -28,7 +28,7 @@ export const machineErrors = {
   },
   PROTECTED_MARKS_UNREADABLE: {
     title: "what is protected cannot be read",
-    meaning: "protected.json remembers what the program protects from removal, and it is damaged. Nothing was removed.",
+    meaning: "`protected.json` remembers what the program protects from removal, and it is damaged. Nothing was removed.",
     causes: ["a file that was edited, or cut off"],
     remedy: [
       "Put the file back; or remove it, and see with `dayzero plan` that nothing is removed which was protected.",
