@@ -28,7 +28,8 @@ export const machineErrors = {
   },
   PROTECTED_MARKS_UNREADABLE: {
     title: "what is protected cannot be read",
-    meaning: "`protected.json` remembers what the program protects from removal, and it is damaged. Nothing was removed.",
+    meaning:
+      "`protected.json` remembers what the program protects from removal, and it is damaged. Nothing was removed.",
     causes: ["a file that was edited, or cut off"],
     remedy: [
       "Put the file back; or remove it, and see with `dayzero plan` that nothing is removed which was protected.",
