@@ -118,7 +118,7 @@ describe("up ends in one clear error, and the next one converges", () => {
       "cluster",
       WRITE,
       answer(429, { "retry-after": "3600" }),
-      { code: "RESOURCE_FAILED", message: /429/ },
+      { code: "KUBERNETES_FAILED", message: /429/ },
     ],
     [
       "Vault wants an hour",
@@ -161,10 +161,10 @@ describe("up ends in one clear error, and the next one converges", () => {
       "cluster",
       WRITE,
       answer(500, {}, JSON.stringify({ message: CANARY })),
-      { code: "RESOURCE_FAILED", message: /500/ },
+      { code: "KUBERNETES_FAILED", message: /500/ },
     ],
     ["Vault is broken", "vault", ANY, answer(503), { code: "VAULT_LOGIN_FAILED", message: /503/ }],
-    ["Vault mints nothing", "vault", /oidc\/token/, answer(500), { code: "RESOURCE_FAILED", message: /500/ }],
+    ["Vault mints nothing", "vault", /oidc\/token/, answer(500), { code: "VAULT_FAILED", message: /500/ }],
     ["the Git server is broken", "git", PROBE, answer(502), { code: "FORGE_UNREACHABLE", message: /status 502/ }],
     [
       "the cluster resets connections",
@@ -192,7 +192,7 @@ describe("up ends in one clear error, and the next one converges", () => {
       "cluster",
       /\/secrets\/repo-fleet/,
       { kind: "torn" },
-      { code: "RESOURCE_FAILED", message: /ECONNRESET/ },
+      { code: "CLUSTER_UNREACHABLE", message: /ECONNRESET/ },
     ],
     [
       "Vault's answers are torn",

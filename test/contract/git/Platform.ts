@@ -239,7 +239,11 @@ export class Platform {
 
   async gitLog(): Promise<AccessLine[]> {
     const lines = (await readFile(this.layout.log("git-server"), "utf8")).split("\n");
-    return lines.filter((line) => line.startsWith("{")).map((line) => JSON.parse(line) as AccessLine);
+    // What it tells of other processes of the stack has an event in place of a path.
+    return lines
+      .filter((line) => line.startsWith("{"))
+      .map((line) => JSON.parse(line) as AccessLine)
+      .filter(({ path }) => path !== undefined);
   }
 
   audit(): Promise<AuditEvent[]> {

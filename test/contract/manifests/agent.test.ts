@@ -20,6 +20,8 @@ let agent: { child: ChildProcess; log: string } | undefined;
 beforeAll(async () => {
   platform = await Platform.create(inject("tools"));
   await platform.kill("renewer");
+  // Given up as well, or the other daemons would start it again.
+  await rm(platform.layout.processSpec("renewer"));
 }, 120_000);
 
 afterAll(() => platform?.dispose(), 120_000);
