@@ -8,6 +8,7 @@ import type { Run } from "../../../src/cli/Run.ts";
 import { failureJson, failureText } from "../../../src/cli/reportFailure.ts";
 import { loadStack } from "../../../src/cli/stack/loadStack.ts";
 import { DayzeroError } from "../../../src/config/DayzeroError.ts";
+import { testRun } from "../../support/testRun.ts";
 
 const PROJECT = "name: mine\nruntime: nodejs\n";
 const CANARY = "correct-horse-battery-staple";
@@ -21,18 +22,7 @@ const onWarning = (warning: Error) => warnings.push(String(warning));
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), "dayzero-odd-"));
   await writeFile(join(directory, "Pulumi.yaml"), PROJECT);
-  run = {
-    environment: { HOME: "/home/me" },
-    workingDirectory: directory,
-    program: ["node", "dayzero.js"],
-    packageDirectory: directory,
-    columns: undefined,
-    narrator: { tell: () => undefined, close: () => undefined },
-    paint: (_style, text) => text,
-    signal: new AbortController().signal,
-    confirm: undefined,
-    askSecret: undefined,
-  };
+  run = testRun(directory);
   warnings.length = 0;
   process.on("warning", onWarning);
 });
